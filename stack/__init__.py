@@ -1,0 +1,1 @@
+"""The domain, pure: models, names, manifests, diagnosis, errors, settings. No I/O, no clock, no temporalio."""

@@ -1,0 +1,215 @@
+"""The words of the design as values: requests, attempts, verdicts, diagnoses, receipts, records.
+
+They travel through Temporal as JSON and are visible to operators, so none of them ever holds a secret: only names of secrets.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, Field
+
+from stack.model import Model
+from stack.stackfile import StackFile
+
+PrNumber = Annotated[int, Field(ge=1, le=999_999_999)]
+Repository = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}$")]
+Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
+RequestId = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class DeployRequest(Model):
+    """This pull request should run this commit."""
+
+    kind: Literal["deploy"] = "deploy"
+    id: RequestId
+    pr: PrNumber
+    repository: Repository
+    requested_at: AwareDatetime
+    """The time that the forge gave the event; requests are ordered by it."""
+    commit: Commit
+    images: dict[str, str]
+    """Image name of the stack file → image reference."""
+    stack: StackFile
+
+
+class TeardownRequest(Model):
+    """This pull request should be gone."""
+
+    kind: Literal["teardown"] = "teardown"
+    id: RequestId
+    pr: PrNumber
+    repository: Repository
+    requested_at: AwareDatetime
+    reason: str = "closed"
+
+
+Request = Annotated[DeployRequest | TeardownRequest, Field(discriminator="kind")]
+
+
+class Attempt(Model):
+    """One try to make a stack be what a request asks for: what every step of DeployPreview is given."""
+
+    request: DeployRequest
+    namespace: str
+    generation: int
+    """Number of the accepted request of this pull request, written on everything that is made for it."""
+
+
+class Removal(Model):
+    """One try to take a stack away: what every step of TeardownPreview is given."""
+
+    request: TeardownRequest
+    namespace: str
+    generation: int
+
+
+class Category(StrEnum):
+    """Kinds of diagnosis. CI and people decide by them what to do, so they are stable words."""
+
+    IMAGE = "image-not-available"
+    IMAGE_NAME = "image-name-invalid"
+    SECRET_KEY = "secret-key-missing"  # noqa: S105 (the word for a diagnosis)
+    CONFIGURATION = "container-configuration"
+    QUOTA = "quota-exceeded"
+    POLICY = "pod-security-violated"
+    CRASH = "container-crashes"
+    MEMORY = "out-of-memory"
+    DATABASE = "database-refused"
+    UNSCHEDULABLE = "unschedulable"
+    PROBE = "probe-never-passed"
+    DEADLINE = "not-ready-in-time"
+    REJECTED = "rejected-by-cluster"
+    FOREIGN = "namespace-not-ours"
+    WEB = "page-does-not-answer"
+    UI = "temporal-ui-does-not-answer"
+    TEMPORAL = "temporal-does-not-serve"
+    WORKER = "worker-does-not-poll"
+    SMOKE = "smoke-workflow-failed"
+    INTERNAL = "internal"
+
+
+class Diagnosis(Model):
+    """Why a stack is not ready and what to do."""
+
+    category: Category
+    object: str
+    """Kind and name, with the container where there is one: `Pod webapp-5d4 container backend`."""
+    summary: str
+    """One sentence."""
+    detail: str = ""
+    """What the server said, or the last lines of the log."""
+    resolution: str
+    """One sentence that says what to do."""
+
+
+class Urls(Model):
+    """Where people find the preview."""
+
+    webapp: str
+    temporal_ui: str
+
+
+class ReceiptItem(Model):
+    """What became of one thing that a stack had."""
+
+    object: str
+    """Kind and name, such as `Database pr_1_temporal`."""
+    existed: bool
+    seen_gone: bool
+    """True only if it was looked for afterwards and not found."""
+    seconds: float
+    """From the deletion to being seen gone."""
+    held_by: str = ""
+    """What keeps it, when it is not gone: a finalizer, an APIService, a session."""
+
+
+class Receipt(Model):
+    """What a teardown proved to be gone."""
+
+    items: tuple[ReceiptItem, ...]
+
+
+State = Literal["ready", "failed", "superseded", "cancelled", "gone", "running"]
+
+
+class Outcome(Model):
+    """How one request ended, for the caller who made it (and, while it runs, how far it is)."""
+
+    request_id: RequestId
+    state: State
+    pr: PrNumber
+    generation: int = 0
+    sha: Commit | None = None
+    urls: Urls | None = None
+    seconds: dict[str, float] = {}
+    """Step → how long it took, in the order of the steps."""
+    diagnosis: Diagnosis | None = None
+    receipt: Receipt | None = None
+    note: str = ""
+
+
+class SecretsReport(Model):
+    """What the secrets step put into the namespace: names and a fingerprint, never a value."""
+
+    keys: tuple[str, ...] = ()
+    fingerprint: str = ""
+    """HMAC of the values under a salt that lives in the Secret: equal values, equal fingerprint, nothing to guess from."""
+    sets_temporal_address: bool = False
+    """Whether a non-empty TEMPORAL_SERVER_ADDRESS is among them: then the application works elsewhere by its own wish."""
+
+
+class Claim(Model):
+    """What the record said when the request was accepted."""
+
+    generation: int
+    accepted: bool
+    """False: a newer request has been accepted before, this one must change nothing."""
+    note: str = ""
+    """Why it was not accepted."""
+
+
+class Check(Model):
+    """How waiting for the workloads or verifying them ended: passed, or the reason why not."""
+
+    diagnosis: Diagnosis | None = None
+
+    @property
+    def passed(self) -> bool:
+        return self.diagnosis is None
+
+
+class Claiming(Model):
+    """A request that asks to be accepted for a namespace."""
+
+    namespace: str
+    request: Request
+
+
+class Application(Model):
+    """What is applied: the attempt and what its Secret holds (which keys, not which values)."""
+
+    attempt: Attempt
+    secrets: SecretsReport
+
+
+class Settlement(Model):
+    """How an accepted request ended, to be kept in the record."""
+
+    namespace: str
+    outcome: Outcome
+
+
+class Record(Model):
+    """What is known of a pull request beyond the life of its namespace."""
+
+    pr: PrNumber
+    repository: Repository
+    generation: int
+    kind: Literal["deploy", "teardown"]
+    """What the last accepted request asked for."""
+    requested_at: AwareDatetime
+    state: State
+    commit: Commit | None = None
+    outcome: Outcome | None = None
+    changed_at: datetime

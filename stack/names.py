@@ -1,0 +1,112 @@
+"""Every name that a stack has, made in one place from the namespace.
+
+Contract: the same pull request always gets the same names, two pull requests never share one, and every name fits its system: DNS labels
+of at most 63 characters for Kubernetes, identifiers of at most 63 bytes for PostgreSQL.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+MANAGER: Final = "temporal-previews"
+"""Field manager of every apply and value of the managed-by label."""
+
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+COMPONENT: Final = "app.kubernetes.io/component"
+LABEL_PR: Final = "previews.temporal.io/pr"
+ANNOTATION_REPOSITORY: Final = "previews.temporal.io/repository"
+ANNOTATION_GENERATION: Final = "previews.temporal.io/generation"
+ANNOTATION_COMMIT: Final = "previews.temporal.io/commit"
+ANNOTATION_EXPIRES_AT: Final = "previews.temporal.io/expires-at"
+ANNOTATION_SECRETS: Final = "previews.temporal.io/secrets-fingerprint"
+
+WEBAPP: Final = "webapp"
+TEMPORAL: Final = "temporal"
+SERVER_CONTAINER: Final = "temporal-server"
+UI_CONTAINER: Final = "temporal-ui"
+WORKER_CONTAINER: Final = "python-worker"
+FRONTEND_PORT: Final = 7233
+UI_PORT: Final = 8080
+TEMPORAL_NAMESPACE: Final = "default"
+"""Temporal namespace in a preview's own Temporal; the template database has it registered."""
+
+APP_SECRET: Final = "app-secrets"  # noqa: S105 (names of Secret objects)
+DATABASE_SECRET: Final = "database"  # noqa: S105
+SERVER_CONFIG: Final = "temporal-server"
+DATABASE_CA: Final = "database-ca"
+STACK_ROLE: Final = "temporal-previews-stack"
+"""ClusterRole that the deployer binds to itself inside a preview's namespace, and only there."""
+DEPLOYER: Final = "deployer"
+"""ServiceAccount of the worker in the home namespace."""
+
+IDENTIFIER_LIMIT: Final = 63
+LONGEST_SUFFIX: Final = len("_visibility")
+
+
+@dataclass(frozen=True)
+class Names:
+    """The names of one stack, by its namespace."""
+
+    namespace: str
+
+    @property
+    def workflow_id(self) -> str:
+        """The one workflow ID under which all work on this pull request runs."""
+        return f"preview/{self.namespace}"
+
+    @property
+    def record(self) -> str:
+        """ConfigMap in the home namespace."""
+        return f"record-{self.namespace}"
+
+    @property
+    def role(self) -> str:
+        """PostgreSQL role of the preview's temporal-server, owner of its two databases."""
+        return self.namespace.replace("-", "_")
+
+    @property
+    def app_role(self) -> str:
+        """PostgreSQL role of the application, owner of its own database."""
+        return f"{self.role}_app"
+
+    @property
+    def temporal_database(self) -> str:
+        return f"{self.role}_temporal"
+
+    @property
+    def visibility_database(self) -> str:
+        return f"{self.role}_visibility"
+
+    @property
+    def app_database(self) -> str:
+        return f"{self.role}_app"
+
+    @property
+    def databases(self) -> tuple[str, ...]:
+        """Every database that a stack can have, whether or not this one does."""
+        return (self.temporal_database, self.visibility_database, self.app_database)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        return (self.role, self.app_role)
+
+    @property
+    def frontend(self) -> str:
+        """host:port of the preview's own temporal-server for pods of the cluster."""
+        return f"{TEMPORAL}.{self.namespace}.svc.cluster.local:{FRONTEND_PORT}"
+
+
+def namespace_for(pr: int, app: str, template: str) -> str:
+    """Fills the template; a result too long for PostgreSQL's identifiers is cut and told apart by a hash."""
+    limit = IDENTIFIER_LIMIT - LONGEST_SUFFIX
+    full = template.replace("{pr}", str(pr)).replace("{app}", app)
+    if len(full) <= limit:
+        return full
+    digest = hashlib.sha256(full.encode()).hexdigest()[:8]
+    return f"{full[: limit - 9].rstrip('-')}-{digest}"
+
+
+def template_databases(server_version: str) -> tuple[str, str]:
+    """Names of the template databases (main, visibility) of one temporal-server version."""
+    version = server_version.replace(".", "_")
+    return f"template_{version}_temporal", f"template_{version}_visibility"

@@ -1,0 +1,67 @@
+"""The installation's settings. Nothing else reads the environment."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError
+
+from stack.errors import InvalidInputError
+from stack.model import Model
+
+PREFIX = "PREVIEWS_"
+
+
+class Settings(Model):
+    """One frozen value, read once at the start. Each field is the environment variable PREVIEWS_<FIELD>.
+
+    The address of the production Temporal is not here: the SDK reads TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and TEMPORAL_TLS… itself.
+    """
+
+    task_queue: str = "deployments"
+    namespace_template: str = Field("pr-{pr}", pattern=r"\{pr\}")
+    """Name of a preview's namespace; with `{app}` in it, one installation serves several repositories."""
+    home_namespace: str = "temporal-previews"
+    """The deployer's own namespace: records and jobs live there."""
+    kubeconfig: Path | None = None
+    """A kubeconfig for a worker outside the cluster; without it the worker uses its service account."""
+
+    database_url_file: Path | None = None
+    """File with the libpq URL of the shared PostgreSQL as the deployer's role."""
+    database_pod_address: str | None = Field(None, pattern=r"^[^:\s]+:[0-9]{1,5}$")
+    """host:port of the shared PostgreSQL as pods see it; by default as in the URL."""
+    database_ca_file: Path | None = None
+    """PEM file of the authority that signed PostgreSQL's certificate; with it, every connection is verified in full."""
+
+    secrets_dir: Path | None = None
+    """Folder of env files that stack files may name."""
+    deployer_cidr: str | None = None
+    """Address block of a worker outside the cluster; by default the worker's pods in the home namespace."""
+
+    ingress_namespace: str = "ingress-nginx"
+    """Namespace of the ingress controller's pods, which alone may reach the public ports."""
+    ingress_class: str | None = None
+    ingress_address: str | None = Field(None, pattern=r"^[^:\s]+:[0-9]{1,5}$")
+    """host:port that the worker dials to see a page as the public does; by default the public host itself."""
+    url_template: str = Field("https://{host}", pattern=r"^https?://\{host\}(:[0-9]{1,5})?$")
+
+    image_pull_policy: str = Field("IfNotPresent", pattern=r"^(IfNotPresent|Always|Never)$")
+    server_image: str = "docker.io/temporalio/server:{version}"
+    admin_tools_image: str = "docker.io/temporalio/admin-tools:{version}"
+    ui_image: str = "docker.io/temporalio/ui:2.54.1"
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> Self:
+        """Reads PREVIEWS_* and KUBECONFIG. Raises InvalidInputError that lists every problem, unknown PREVIEWS_* names included."""
+        values = {k.removeprefix(PREFIX).lower(): v for k, v in environment.items() if k.startswith(PREFIX) and v}
+        values = {k: v for k, v in values.items() if not k.startswith("test_")}
+        if kubeconfig := environment.get("KUBECONFIG"):
+            values.setdefault("kubeconfig", kubeconfig)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise InvalidInputError([_problem(e["loc"], e["msg"]) for e in error.errors()]) from None
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    return f"{PREFIX}{str(location[0]).upper()}: {message}"
