@@ -163,6 +163,8 @@ class Claim(Model):
     """What the record said when the request was accepted."""
 
     generation: int
+    urls: Urls | None = None
+    """Where a deployed stack will answer."""
     accepted: bool
     """False: a newer request has been accepted before, this one must change nothing."""
     note: str = ""
