@@ -1,0 +1,1 @@
+"""The shop's backend: greets each visitor with a cup of tea that the Temporal worker pours."""
