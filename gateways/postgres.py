@@ -1,0 +1,164 @@
+"""Connections to one PostgreSQL server, its locks, and the one place where psycopg's exceptions become ours.
+
+Advisory locks belong to a database, so all of them are taken in the one that the URL names. They live as long as their connection: a
+worker that dies releases them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, Final, LiteralString
+
+import psycopg
+from psycopg import AsyncConnection, errors, sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from stack.errors import ConflictError, PreviewError, RejectedError, UnavailableError
+from stack.names import MANAGER
+
+CONNECT_TIMEOUT: Final = 5
+"""Seconds until a server that does not answer counts as away."""
+STATEMENT_TIMEOUT: Final = 60_000
+"""Milliseconds. The slowest statement is CREATE DATABASE, a second on an idle machine."""
+LOCK_TIMEOUT: Final = 15_000
+"""Milliseconds that a statement waits for somebody else's lock."""
+OLDEST_SERVER: Final = 150_000
+"""PostgreSQL 15: CREATE DATABASE … STRATEGY."""
+
+Connection = AsyncConnection[tuple[Any, ...]]
+
+CONFLICTS: Final = (
+    errors.DuplicateDatabase,
+    errors.DuplicateObject,
+    errors.UniqueViolation,
+    errors.SerializationFailure,
+    errors.DeadlockDetected,
+    errors.ObjectInUse,
+)
+PASSING_CLASSES: Final = ("08", "25", "53", "55", "57", "58", "XX")
+"""SQLSTATE classes that pass by themselves: connection, transaction state, resources, locks, intervention, system, internal."""
+REFUSALS: Final = (
+    "authentication failed",
+    "no password",
+    "no pg_hba.conf entry",
+    "not permitted",
+    "not exist",
+    "certificate",
+    "not support SSL",
+)
+"""Connecting fails without a SQLSTATE, so only the text tells a refusal from a server that is away. libpq's own texts, and the
+server's if it speaks English; in another language a refusal is tried again until the step's bound."""
+
+
+class PostgresServer:
+    """Opens connections as needed and closes them; keeps none. The URL is read each time, so a rotated password works."""
+
+    def __init__(self, url_file: Path, ca_file: Path | None = None) -> None:
+        self._url_file, self._ca_file = url_file, ca_file
+
+    @asynccontextmanager
+    async def connect(self, database: str | None = None) -> AsyncIterator[Connection]:
+        """A connection in autocommit to `database`, by default the one in the URL. Translates whatever psycopg raises inside."""
+        with translated(f"use PostgreSQL {self.address()}"):
+            async with await AsyncConnection.connect(self._conninfo(database), autocommit=True, prepare_threshold=None) as connection:
+                if connection.info.server_version < OLDEST_SERVER:
+                    found = str(connection.info.server_version // 10_000)
+                    raise RejectedError(
+                        "use PostgreSQL", obj=self.address(), answer=f"version {found}", remedy="15 is the oldest that works"
+                    )
+                yield connection
+
+    @asynccontextmanager
+    async def locked(self, subject: str) -> AsyncIterator[Connection]:
+        """A connection that holds the exclusive lock of `subject`, such as a namespace, until it closes."""
+        async with self.connect() as connection:
+            await _lock(connection, subject)
+            yield connection
+
+    def address(self) -> str:
+        """host:port of the server, without user or password."""
+        parts = self._parts()
+        return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}"
+
+    def _conninfo(self, database: str | None) -> str:
+        options = f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT}"
+        extra: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, "application_name": MANAGER, "options": options}
+        if database:
+            extra["dbname"] = database
+        if self._ca_file:
+            extra |= {"sslmode": "verify-full", "sslrootcert": str(self._ca_file)}
+        return make_conninfo(**(self._parts() | extra))
+
+    def _parts(self) -> dict[str, Any]:
+        """The URL taken apart. Its text is never quoted: it holds a password."""
+        try:
+            return dict(conninfo_to_dict(self._url_file.read_text().strip()))
+        except OSError as error:
+            raise RejectedError(
+                "read PostgreSQL's URL from", obj=str(self._url_file), answer=error.strerror or "", remedy=URL_REMEDY
+            ) from None
+        except psycopg.Error:
+            raise RejectedError("understand PostgreSQL's URL in", obj=str(self._url_file), remedy=URL_REMEDY) from None
+
+
+URL_REMEDY: Final = "PREVIEWS_DATABASE_URL_FILE must name a file with a line such as postgresql://deployer:PASSWORD@host:5432/postgres"
+
+
+async def _lock(connection: Connection, subject: str) -> None:
+    """Tries again and again instead of waiting inside the server: a waiting session would outlive its cancelled attempt."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + LOCK_TIMEOUT / 1000
+    while not await first(connection, "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", f"{MANAGER}/{subject}"):
+        if loop.time() > deadline:
+            raise UnavailableError("lock", obj=subject, answer="another attempt holds the lock", remedy="it is tried again")
+        await asyncio.sleep(LOCK_POLL)
+
+
+LOCK_POLL: Final = 0.05
+"""Seconds between two looks at a lock that somebody else holds."""
+
+
+async def run(connection: Connection, statement: LiteralString, *names: str, **literals: object) -> None:
+    """Executes a statement that takes no parameters: `{}` become quoted identifiers, `{name}` quoted literals."""
+    values = {key: sql.Literal(value) for key, value in literals.items()}
+    await connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names), **values))
+
+
+async def first(connection: Connection, query: LiteralString, *parameters: object) -> Any:
+    """The first column of the first row, or None."""
+    row = await (await connection.execute(query, parameters)).fetchone()
+    return row[0] if row else None
+
+
+async def column(connection: Connection, query: LiteralString, *parameters: object) -> tuple[str, ...]:
+    """The first column of all rows."""
+    return tuple(row[0] for row in await (await connection.execute(query, parameters)).fetchall())
+
+
+@contextmanager
+def translated(did: str) -> Iterator[None]:
+    """Turns psycopg's exceptions into ours. Quotes the server's message only, never a statement."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise translate(did, error) from None
+
+
+def translate(did: str, error: psycopg.Error) -> PreviewError:
+    """ConflictError, UnavailableError or RejectedError, by SQLSTATE; without one (connecting failed) by libpq's text."""
+    answer = error.diag.message_primary or str(error)
+    if isinstance(error, CONFLICTS):
+        return ConflictError(did, answer=answer, remedy="it is tried again")
+    if error.sqlstate is None:
+        return _connecting(did, error, answer)
+    if error.sqlstate[:2] in PASSING_CLASSES:
+        return UnavailableError(did, answer=answer, remedy="it is tried again")
+    return RejectedError(did, answer=answer, remedy="see docs for the rights that the deployer's role needs")
+
+
+def _connecting(did: str, error: psycopg.Error, answer: str) -> PreviewError:
+    refused = isinstance(error, psycopg.OperationalError) and any(text in answer for text in REFUSALS)
+    if refused or not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return RejectedError(did, answer=answer, remedy="check the role, its password and TLS in the database URL file")
+    return UnavailableError(did, answer=answer, remedy="it is tried again")

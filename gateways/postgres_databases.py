@@ -1,0 +1,122 @@
+"""`Databases` on a real PostgreSQL: each role gets exactly its own databases, whatever happened before.
+
+Every statement either is idempotent or leaves a state that the next run recognises, so an attempt may be killed after any of them. The
+marks are comments: a role's comment names the namespace that it was made for, and is written in the transaction that makes the role;
+a database's comment names the template that it was cloned from. What does not bear them was not made here and is never touched.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Final
+
+from gateways.database import Clone, Connections, DatabasePlan, Guard, Role, Survey
+from gateways.postgres import Connection, PostgresServer, column, first, run, translated
+from gateways.postgres_clones import hand_over, inspect, make, open_to_owner, verify_owner
+from gateways.postgres_release import release_database, release_role
+from stack.errors import RejectedError
+from stack.models import ReceiptItem
+from stack.names import MANAGER, Names
+
+STACK_MARK: Final = f"{MANAGER}: stack "
+"""Begins the comment of every role that was made for a stack; the namespace follows."""
+
+STACK_ROLES: Final = "SELECT rolname FROM pg_roles WHERE starts_with(shobj_description(oid, 'pg_authid'), %s) ORDER BY 1"
+STACK_DATABASES: Final = """
+    SELECT datname FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba
+    WHERE starts_with(shobj_description(pg_roles.oid, 'pg_authid'), %s) ORDER BY 1
+"""
+"""By owner, so that databases that are half made or half dropped are found as well."""
+
+
+class PostgresDatabases:
+    """`Databases` over `PostgresServer`. Opens one connection per lock and one per database that it makes."""
+
+    def __init__(self, server: PostgresServer) -> None:
+        self._server = server
+
+    async def create(self, plan: DatabasePlan, guard: Guard) -> None:
+        async with self._server.locked(plan.namespace) as connection:
+            await guard()
+            for role in plan.roles:
+                await ensure_role(connection, role, STACK_MARK + plan.namespace)
+            await _together(*(self._ensure_clone(clone) for clone in plan.clones))
+
+    async def drop(self, names: Names, guard: Guard) -> tuple[ReceiptItem, ...]:
+        mark = STACK_MARK + names.namespace
+        async with self._server.locked(names.namespace) as connection:
+            await guard()
+            databases = [await release_database(connection, name, mark) for name in names.databases]
+            roles = [await release_role(connection, name, mark) for name in names.roles]
+        return (*databases, *roles)
+
+    async def survey(self) -> Survey:
+        async with self._server.connect() as connection:
+            roles = await column(connection, STACK_ROLES, STACK_MARK)
+            return Survey(roles=roles, databases=await column(connection, STACK_DATABASES, STACK_MARK))
+
+    async def connections(self) -> Connections:
+        async with self._server.connect() as connection:
+            reserved = (
+                "current_setting('superuser_reserved_connections')::int + coalesce(current_setting('reserved_connections', true), '0')::int"
+            )
+            limit = await first(connection, "SELECT current_setting('max_connections')::int - " + reserved)
+            return Connections(limit=limit, used=await first(connection, "SELECT sum(numbackends)::int FROM pg_stat_database"))
+
+    async def _ensure_clone(self, clone: Clone) -> None:
+        async with self._server.connect() as connection:
+            with translated(f"make database {clone.name}"):
+                found = await inspect(connection, clone)
+                if found is not None:
+                    verify_owner(found, clone)
+                    if found.complete:
+                        return
+                    if not found.usable:
+                        await run(connection, "DROP DATABASE {} WITH (FORCE)", clone.name)
+                        found = None
+                if found is None:
+                    await make(connection, clone)
+                await open_to_owner(connection, clone)
+        if clone.template_role:
+            await hand_over(self._server, clone, clone.template_role)
+
+
+async def ensure_role(connection: Connection, role: Role, mark: str) -> None:
+    """The role with this password and limit. The server is sent a SCRAM verifier, so the password is in no statement and no log."""
+    verifier = connection.pgconn.encrypt_password(role.password.encode(), role.name.encode(), b"scram-sha-256").decode()
+    with translated(f"make role {role.name}"):
+        async with connection.transaction():
+            if not await _is_ours(connection, role.name, mark):
+                await run(connection, "CREATE ROLE {}", role.name)
+                await run(connection, "COMMENT ON ROLE {} IS {mark}", role.name, mark=mark)
+                await run(connection, "GRANT {} TO CURRENT_USER", role.name)
+            await run(
+                connection,
+                "ALTER ROLE {} LOGIN CONNECTION LIMIT {limit} PASSWORD {verifier}",
+                role.name,
+                limit=role.connections,
+                verifier=verifier,
+            )
+
+
+async def _is_ours(connection: Connection, role: str, mark: str) -> bool:
+    """Whether the role exists. RejectedError if it does without our mark."""
+    query = "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = %s"
+    found = await first(connection, query, role)
+    if found is None or found == mark:
+        return found is not None
+    raise RejectedError(
+        "make",
+        obj=f"role {role}",
+        answer=f"there is one with the comment {found!r}",
+        remedy="rename it or choose another namespace template",
+    )
+
+
+async def _together(*work: Coroutine[None, None, None]) -> None:
+    """All at once; when one fails the others are stopped and awaited, so that nothing goes on without the lock."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for each in work:
+                group.create_task(each)
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
