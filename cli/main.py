@@ -1,0 +1,120 @@
+"""From arguments to exit code."""
+
+import argparse
+import asyncio
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+from stack.inputs import DeployText, TeardownText, deploy_request, patience, preview_namespace, teardown_request
+
+from cli import github
+from cli.arguments import parser
+from cli.exits import Exit, exit_code
+from cli.report import as_json, as_text, complain, reporter
+from stack.errors import InvalidInputError, UnavailableError
+from stack.models import DeployRequest, Outcome, TeardownRequest
+from stack.settings import Settings
+
+
+def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Runs one command. Everything that can go wrong has its exit code and one clear message on standard error."""
+    options = parser().parse_args(arguments)
+    try:
+        settings = Settings.from_env(environment)
+        return COMMANDS[options.command](options, settings, environment)
+    except InvalidInputError as error:
+        complain("Invalid input, nothing was started:\n" + "\n".join(f"  - {problem}" for problem in error.problems))
+        return Exit.INVALID
+    except UnavailableError as error:
+        complain(str(error))
+        return Exit.UNREACHABLE
+
+
+def deploy(options: argparse.Namespace, settings: Settings, environment: Mapping[str, str]) -> int:
+    """Asks for a preview and waits until it is ready, or says why it is not."""
+    request = _deploy_request(options, settings)
+    namespace = preview_namespace(request.pr, request.stack.app, settings)
+    return _request(request, namespace, options, settings, environment)
+
+
+def teardown(options: argparse.Namespace, settings: Settings, environment: Mapping[str, str]) -> int:
+    """Asks for the preview to be gone and waits until it is seen gone."""
+    texts = TeardownText(options.pr, options.repo, options.requested_at, options.reason)
+    request = teardown_request(texts, request_id=_new_id(), now=datetime.now(UTC))
+    return _request(request, preview_namespace(request.pr, options.app, settings), options, settings, environment)
+
+
+def status(options: argparse.Namespace, settings: Settings, _environment: Mapping[str, str]) -> int:
+    """Tells how one preview is. Exit code 0 whatever it is: the question was answered."""
+    from cli.looking import status_of  # noqa: PLC0415 (start-up time of deploy)
+
+    outcome = asyncio.run(status_of(options.pr, options.app, settings))
+    print(as_text(outcome))
+    if options.json:
+        print(as_json(outcome))
+    return Exit.REACHED
+
+
+def list_previews(options: argparse.Namespace, _settings: Settings, _environment: Mapping[str, str]) -> int:
+    """Tells about all previews that the production Temporal remembers."""
+    from cli.looking import known_previews, listing  # noqa: PLC0415 (start-up time of deploy)
+
+    print(listing(asyncio.run(known_previews()), as_object=options.json))
+    return Exit.REACHED
+
+
+def render(options: argparse.Namespace, settings: Settings, _environment: Mapping[str, str]) -> int:
+    """Prints the objects of the stack. Nothing is started, no cluster is asked."""
+    from stack.manifests import render as render_stack  # noqa: PLC0415 (the Kubernetes models take half a second to import)
+
+    print(render_stack(_deploy_request(options, settings), settings), end="")
+    return Exit.REACHED
+
+
+COMMANDS = {"deploy": deploy, "teardown": teardown, "status": status, "list": list_previews, "render": render}
+
+
+def _deploy_request(options: argparse.Namespace, settings: Settings) -> DeployRequest:
+    path = Path(options.stack)
+    try:
+        stack = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError([f"--stack {path}: cannot be read ({error}); give the path of the stack file"]) from None
+    texts = DeployText(options.pr, options.repo, options.sha, options.image, stack, options.requested_at)
+    return deploy_request(texts, request_id=_new_id(), now=datetime.now(UTC), settings=settings)
+
+
+def _request(
+    request: DeployRequest | TeardownRequest,
+    namespace: str,
+    options: argparse.Namespace,
+    settings: Settings,
+    environment: Mapping[str, str],
+) -> int:
+    limit = patience(options.timeout)
+    started = monotonic()
+    stream = sys.stderr if options.json else sys.stdout
+
+    async def send_and_follow() -> Outcome:
+        from cli.temporal import connect, follow, send  # noqa: PLC0415 (invalid input is told without loading the SDK)
+
+        handle = await send(await connect(), namespace, request, settings.task_queue)
+        if options.no_wait:
+            return Outcome(request_id=request.id, state="running", pr=request.pr, note="handed over")
+        return await follow(handle, request, limit, reporter(stream))
+
+    outcome = asyncio.run(send_and_follow())
+    reporter(stream)(outcome)
+    print(as_text(outcome, monotonic() - started), file=stream)
+    if options.json:
+        print(as_json(outcome))
+    github.publish(outcome, environment)
+    return Exit.REACHED if options.no_wait else exit_code(outcome)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex

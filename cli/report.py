@@ -1,0 +1,94 @@
+"""What people and programs read: progress while it runs, then the outcome."""
+
+import json
+import sys
+from typing import Any, Protocol, TextIO
+
+from stack.models import Diagnosis, Outcome, Receipt
+
+JSON_FIELDS = {"state", "pr", "generation", "sha", "urls", "seconds", "diagnosis", "receipt", "note"}
+
+
+class Reporter(Protocol):
+    """Shows progress; called again and again with how far a request is."""
+
+    def __call__(self, outcome: Outcome) -> None: ...
+
+
+class PlainReporter:
+    """One line for each step as it ends: for CI logs, where nothing can be overwritten."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._told: set[str] = set()
+
+    def __call__(self, outcome: Outcome) -> None:
+        for step, seconds in outcome.seconds.items():
+            if step not in self._told:
+                self._told.add(step)
+                print(f"  {step:<12} {seconds:7.2f} s", file=self._stream, flush=True)
+
+
+class TerminalReporter(PlainReporter):
+    """The same lines, and below them what is running now."""
+
+    CLEAR = "\r\x1b[2K"
+
+    def __call__(self, outcome: Outcome) -> None:
+        self._stream.write(self.CLEAR)
+        super().__call__(outcome)
+        if outcome.state == "running" and outcome.note:
+            self._stream.write(f"  … {outcome.note}")
+        self._stream.flush()
+
+
+def reporter(stream: TextIO) -> Reporter:
+    """The reporter that suits the stream."""
+    return TerminalReporter(stream) if stream.isatty() else PlainReporter(stream)
+
+
+def as_json(outcome: Outcome) -> str:
+    """One object on one line."""
+    return json.dumps(outcome.model_dump(mode="json", include=JSON_FIELDS), ensure_ascii=False)
+
+
+def as_text(outcome: Outcome, elapsed: float | None = None) -> str:
+    """The outcome for people: what, where, how long, and what to do if it is not what was asked for."""
+    took = "" if elapsed is None else f" after {elapsed:.2f} s"
+    lines = [f"Pull request {outcome.pr}: {outcome.state}{took}" + (f" ({outcome.note})" if outcome.note else "")]
+    if outcome.urls is not None:
+        lines += [f"  page         {outcome.urls.webapp}", f"  temporal-ui  {outcome.urls.temporal_ui}"]
+    if outcome.receipt is not None:
+        lines += receipt_lines(outcome.receipt)
+    if outcome.diagnosis is not None:
+        lines += diagnosis_lines(outcome.diagnosis)
+    return "\n".join(lines)
+
+
+def diagnosis_lines(diagnosis: Diagnosis) -> list[str]:
+    """Category and object, the sentence, the log tail, what to do."""
+    detail = [f"  | {line}" for line in diagnosis.detail.splitlines()]
+    return [f"  {diagnosis.category}: {diagnosis.object}", f"  {diagnosis.summary}", *detail, f"  What to do: {diagnosis.resolution}"]
+
+
+def receipt_lines(receipt: Receipt) -> list[str]:
+    """One line for each thing that was looked for."""
+    return [f"  {item.object:<34} {_fate(item.existed, item.seen_gone, item.held_by):<24} {item.seconds:6.2f} s" for item in receipt.items]
+
+
+def _fate(existed: bool, seen_gone: bool, held_by: str) -> str:
+    if not seen_gone:
+        return f"STILL THERE ({held_by})"
+    return "deleted, seen gone" if existed else "was not there"
+
+
+def complain(problem: str) -> None:
+    """An error for people, on standard error."""
+    print(problem, file=sys.stderr, flush=True)
+
+
+def rows(header: tuple[str, ...], lines: list[tuple[Any, ...]]) -> str:
+    """A plain table with columns as wide as they must be."""
+    table = [header, *[tuple(str(cell) for cell in line) for line in lines]]
+    widths = [max(len(line[column]) for line in table) for column in range(len(header))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in table)

@@ -1,0 +1,117 @@
+"""Requests to the production Temporal, and how they ended."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.exceptions import CancelledError
+from temporalio.service import RPCError, RPCStatusCode
+
+from stack.errors import UnavailableError
+from stack.models import DeployRequest, Outcome, State, TeardownRequest
+from stack.names import Names
+from workflows.attributes import of_request
+from workflows.baton import DEPLOY_WORKFLOW, OUTCOME_QUERY, REQUEST_SIGNAL, TEARDOWN_WORKFLOW, Baton, Closing
+
+POLL = timedelta(milliseconds=500)
+"""How often the progress is asked for; the verdict itself arrives at once."""
+
+Handle = WorkflowHandle[object, Closing]
+
+
+async def connect() -> Client:
+    """The client for TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* variables. Raises UnavailableError."""
+    options = ClientConfig.load_client_connect_config()
+    options.setdefault("target_host", "localhost:7233")
+    try:
+        return await Client.connect(**options, data_converter=pydantic_data_converter)
+    except (RuntimeError, RPCError) as error:
+        raise unreachable(options["target_host"], error) from None
+
+
+def unreachable(address: str, error: Exception) -> UnavailableError:
+    return UnavailableError(
+        "connecting to Temporal", obj=address, answer=str(error), remedy="check TEMPORAL_ADDRESS and that the server runs"
+    )
+
+
+async def send(client: Client, namespace: str, request: DeployRequest | TeardownRequest, task_queue: str) -> Handle:
+    """Hands the request to the open run of this pull request, or starts the right one: one call, no gap in between."""
+    deploys = isinstance(request, DeployRequest)
+    return await client.start_workflow(
+        DEPLOY_WORKFLOW if deploys else TEARDOWN_WORKFLOW,
+        Baton(namespace=namespace),
+        id=Names(namespace).workflow_id,
+        task_queue=task_queue,
+        result_type=Closing,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+        start_signal=REQUEST_SIGNAL,
+        start_signal_args=[request],
+        search_attributes=TypedSearchAttributes(of_request(request)),
+        static_summary=f"Pull request {request.pr} of {request.repository}",
+        static_details="One pull request's preview. Requests arrive as signals; what happens now is under Current Details.",
+    )
+
+
+async def follow(handle: Handle, request: DeployRequest | TeardownRequest, patience: timedelta, tell: Callable[[Outcome], None]) -> Outcome:
+    """Waits for the outcome of this very request, telling how far it is. After `patience` the state is "running"; the run goes on."""
+    last = Outcome(request_id=request.id, state="running", pr=request.pr, note="queued")
+
+    def progress(outcome: Outcome) -> None:
+        nonlocal last
+        last = outcome
+        tell(outcome)
+
+    asking = asyncio.create_task(_ask(handle, request.id, progress))
+    result = asyncio.create_task(_result(handle, request))
+    try:
+        async with asyncio.timeout(patience.total_seconds()):
+            done, _ = await asyncio.wait([asking, result], return_when=asyncio.FIRST_COMPLETED)
+            return done.pop().result()
+    except TimeoutError:
+        return last
+    finally:
+        asking.cancel()
+        result.cancel()
+
+
+async def _ask(handle: Handle, request_id: str, progress: Callable[[Outcome], None]) -> Outcome:
+    """Asks the open run until it knows the outcome; callers whose request was replaced learn it while the run goes on."""
+    while True:
+        await asyncio.sleep(POLL.total_seconds())
+        try:
+            outcome: Outcome | None = await handle.query(OUTCOME_QUERY, request_id, result_type=Outcome, rpc_timeout=timedelta(seconds=5))
+        except (RPCError, WorkflowQueryFailedError):
+            continue  # no worker just now, or a passing fault: the run itself is not touched by that
+        if outcome is not None and outcome.state != "running":
+            return outcome
+        if outcome is not None:
+            progress(outcome)
+
+
+async def _result(handle: Handle, request: DeployRequest | TeardownRequest) -> Outcome:
+    """The outcome from the result of the whole chain of runs, which arrives the moment it closes."""
+    while True:
+        try:
+            closing = await handle.result()
+        except WorkflowFailureError as error:
+            return _ended_otherwise(request, error)
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                raise
+            await asyncio.sleep(1)
+            continue
+        if (outcome := closing.of(request.id)) is not None:
+            return outcome
+        return Outcome(request_id=request.id, state="superseded", pr=request.pr, note="many newer requests have been served since")
+
+
+def _ended_otherwise(request: DeployRequest | TeardownRequest, error: WorkflowFailureError) -> Outcome:
+    """The run was cancelled, terminated or failed as a whole."""
+    state: State = "cancelled" if isinstance(error.cause, CancelledError) else "failed"
+    return Outcome(request_id=request.id, state=state, pr=request.pr, note=f"the run ended: {error.cause}")

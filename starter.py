@@ -1,0 +1,14 @@
+"""The command line: asks the production Temporal to deploy or take away previews, follows the work and tells how it ended."""
+
+import os
+import sys
+
+from cli.main import main
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:], os.environ)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not sys.exit: a thread of the Temporal SDK can crash an interpreter that is finalizing (temporalio/sdk-python#300),
+    # and CI would see a false failure.
+    os._exit(code)

@@ -1,0 +1,94 @@
+"""What operators see in temporal-ui while a run is open: its phase and a table of steps and times."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeUpdate
+
+from stack.models import DeployRequest, Request, Urls
+from workflows.attributes import COMMIT, PHASE, PR, REPOSITORY, URL
+
+
+@dataclass
+class Step:
+    """One line of the table."""
+
+    name: str
+    started: datetime
+    ended: datetime | None = None
+    failed: bool = False
+
+    @property
+    def seconds(self) -> float | None:
+        return None if self.ended is None else round((self.ended - self.started).total_seconds(), 3)
+
+    def row(self) -> str:
+        mark = "failed" if self.failed else "done" if self.ended else "running"
+        taken = "" if self.seconds is None else f"{self.seconds:.2f} s"
+        return f"| {self.name} | {mark} | {self.started:%H:%M:%S} | {taken} |"
+
+
+class Story:
+    """Tells one attempt, step by step."""
+
+    def __init__(self) -> None:
+        self._title = "waiting for a request"
+        self._steps: list[Step] = []
+        self.phase = "queued"
+
+    def begin(self, request: Request, title: str) -> None:
+        """A new attempt starts: search attributes say for what."""
+        self._title, self._steps = title, []
+        self.phase = "claiming"
+        updates: list[SearchAttributeUpdate[Any]] = [
+            PHASE.value_set(self.phase),
+            PR.value_set(request.pr),
+            REPOSITORY.value_set(request.repository),
+        ]
+        if isinstance(request, DeployRequest):
+            updates.append(COMMIT.value_set(request.commit))
+        workflow.upsert_search_attributes(updates)
+        self._tell()
+
+    def enter(self, phase: str) -> None:
+        """The attempt is now in this phase; operators can search for it."""
+        self.phase = phase
+        workflow.upsert_search_attributes([PHASE.value_set(phase)])
+
+    def publish(self, urls: Urls | None) -> None:
+        """Where the preview answers, or that it no longer does."""
+        workflow.upsert_search_attributes([URL.value_unset() if urls is None else URL.value_set(urls.webapp)])
+        if urls is not None:
+            self._title = f"{self._title}\n\n[{urls.webapp}]({urls.webapp}) · [temporal-ui]({urls.temporal_ui})"
+        self._tell()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Times one step and shows it while it runs."""
+        step = Step(name, workflow.now())
+        self._steps.append(step)
+        self._tell()
+        try:
+            yield
+        except BaseException:
+            step.failed = True
+            raise
+        finally:
+            step.ended = workflow.now()
+            self._tell()
+
+    def seconds(self) -> dict[str, float]:
+        """Step → seconds, for the steps that have ended."""
+        return {step.name: step.seconds for step in self._steps if step.seconds is not None}
+
+    def running(self) -> str:
+        """Names of the steps that are running, for people."""
+        return ", ".join(step.name for step in self._steps if step.ended is None)
+
+    def _tell(self) -> None:
+        table = "\n".join(["| step | state | since | took |", "| --- | --- | --- | --- |", *(step.row() for step in self._steps)])
+        workflow.set_current_details(f"{self._title}\n\n{table}")
