@@ -4,7 +4,7 @@
 tests run the same cases on both.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal, Protocol
@@ -64,13 +64,13 @@ class Cluster(Protocol):
     async def view(self, namespace: str) -> View:
         """Reads once what `follow` yields."""
 
-    def follow(self, namespace: str) -> AsyncIterator[View]:
+    def follow(self, namespace: str) -> AsyncGenerator[View, None]:
         """What the namespace holds: at once, whenever it changes, and at least every second, without end.
 
         Broken connections are healed inside; UnavailableError only when the API could not be reached for half a minute.
         """
 
-    def watch(self, kind: str, name: str, namespace: str | None = None) -> AsyncIterator[Object | None]:
+    def watch(self, kind: str, name: str, namespace: str | None = None) -> AsyncGenerator[Object | None, None]:
         """One object: at once, whenever it changes, and at least every second; None while there is none. Heals as `follow` does."""
 
     async def log_tail(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 20) -> str:
