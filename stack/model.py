@@ -19,7 +19,7 @@ UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def parse_duration(value: object) -> object:
     """'90s', '15m', '72h', '3d' and sums such as '1h30m' → timedelta; anything else goes on to pydantic as it is."""
-    if not isinstance(value, str) or not re.fullmatch(r"([0-9]{1,6}[smhd])+", value):
+    if not isinstance(value, str) or not re.fullmatch(r"([0-9]{1,6}[smhd]){1,4}", value):
         return value
     parts = re.findall(r"([0-9]+)([smhd])", value)
     return timedelta(seconds=sum(int(number) * UNIT_SECONDS[unit] for number, unit in parts))
