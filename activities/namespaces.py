@@ -1,18 +1,35 @@
 """The namespace of a stack and the rules that hold in it."""
 
+import asyncio
+from contextlib import aclosing
+from datetime import timedelta
+from typing import Final
+
 from temporalio import activity
 
-from gateways.cluster import Cluster
+from activities.applying import apply_all
+from activities.clock import Clock, utc_now
+from activities.heartbeat import heartbeats
+from gateways.cluster import Cluster, Object
 from gateways.records import Records
+from stack.errors import StillThereError
+from stack.manifests import claim_objects, to_dict
+from stack.manifests.blueprint import Postgres
 from stack.models import Attempt
+from stack.names import Names
+from stack.namespace import held_by, is_terminating, require_ours
 from stack.settings import Settings
+
+PATIENCE: Final = timedelta(minutes=2)
+"""How long one try waits for a namespace to go before it says what holds it; Temporal tries again."""
 
 
 class NamespaceActivities:
     """Makes the namespace ours, or refuses."""
 
-    def __init__(self, cluster: Cluster, records: Records, settings: Settings) -> None:
+    def __init__(self, cluster: Cluster, records: Records, settings: Settings, postgres: Postgres, clock: Clock = utc_now) -> None:
         self._cluster, self._records, self._settings = cluster, records, settings
+        self._postgres, self._clock = postgres, clock
 
     @activity.defn(name="prepare_namespace")
     async def prepare_namespace(self, attempt: Attempt) -> None:
@@ -20,4 +37,40 @@ class NamespaceActivities:
 
         Raises ForeignNamespaceError (nothing touched) or OutdatedError.
         """
-        raise NotImplementedError
+        existing = await when_settled(self._cluster, attempt.namespace, PATIENCE)
+        if existing is not None:
+            require_ours(existing, attempt.request.repository)
+        namespace, *rules = self._build(attempt)
+        await self._records.confirm(Names(attempt.namespace), attempt.generation)
+        async with heartbeats(f"applying Namespace {attempt.namespace} and its rules"):
+            await self._cluster.apply(namespace)
+            await apply_all(self._cluster, rules)
+
+    def _build(self, attempt: Attempt) -> list[Object]:
+        expires_at = self._clock() + attempt.request.stack.ttl
+        address, ca = (self._postgres.host, self._postgres.port), self._postgres.ca
+        objects = claim_objects(attempt, self._settings, expires_at=expires_at, database_ca=ca, database_address=address)
+        return [to_dict(item) for item in objects]
+
+
+async def when_settled(cluster: Cluster, name: str, patience: timedelta) -> Object | None:
+    """The namespace once it is not being deleted any more; None when it is gone. Heartbeats with what holds it.
+
+    Raises StillThereError that names what holds it when the patience is over.
+    """
+    held = "it was never seen"
+    try:
+        async with asyncio.timeout(patience.total_seconds()), aclosing(cluster.watch("Namespace", name)) as states:
+            async for namespace in states:
+                if namespace is None or not is_terminating(namespace):
+                    return namespace
+                held = held_by(namespace)
+                activity.heartbeat(f"Namespace {name} is still being deleted: {held}")
+    except TimeoutError:
+        pass
+    raise StillThereError(
+        "waiting for the end of",
+        obj=f"Namespace {name}",
+        answer=held,
+        remedy="remove what holds it; this goes on by itself",
+    )

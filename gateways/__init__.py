@@ -1,1 +1,1 @@
-"""The only code that talks to a network. Each gateway is a small Protocol and its implementation; no exception of a client library leaves it."""
+"""The only code that talks to a network: per service a small Protocol and its implementation, and no client's exception leaves it."""

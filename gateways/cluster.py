@@ -44,7 +44,8 @@ class Cluster(Protocol):
         """All objects of the kind, in one namespace or everywhere, that match a label selector such as `a=b,c!=d`."""
 
     async def replace(self, manifest: Object) -> Object:
-        """Writes the whole object as it was read and changed. ConflictError if its resourceVersion is not the current one any more."""
+        """Writes the whole object as it was read and changed. ConflictError if its resourceVersion is not the current one
+        any more, or it is gone."""
 
     async def delete(
         self,

@@ -21,7 +21,7 @@ from yaml import YAMLError
 from gateways.translation import Answer, refusal, unreachable, will_pass
 from stack.errors import InvalidInputError
 
-CALL: Final = aiohttp.ClientTimeout(total=15, sock_connect=3)
+CALL: Final = aiohttp.ClientTimeout(total=8, sock_connect=3)
 TOKEN_PERIOD_SECONDS: Final = 30.0
 """A token in a file is renewed by somebody else (the kubelet, the local platform) long before it expires: re-read it this often."""
 

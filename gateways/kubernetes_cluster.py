@@ -13,7 +13,7 @@ from gateways.connection import Request, Session
 from gateways.kinds import KINDS, label
 from gateways.translation import Answer, refusal
 from gateways.watching import Mirror, follow
-from stack.errors import UnavailableError
+from stack.errors import ConflictError, UnavailableError
 from stack.names import MANAGER
 
 APPLY: Final = "application/apply-patch+yaml"
@@ -67,7 +67,10 @@ class KubernetesCluster:
     async def replace(self, manifest: Object) -> Object:
         kind, name, namespace = identity(manifest)
         request = Request("PUT", KINDS[kind].path(namespace, name), "replacing", label(kind, name, namespace), STRICT, manifest)
-        return content(await self._session.call(request), request)
+        answer = await self._session.call(request, accept={HTTPStatus.NOT_FOUND})
+        if not answer.ok:
+            raise ConflictError(request.did, obj=request.obj, answer=answer.message, remedy="somebody deleted it in between")
+        return content(answer, request)
 
     async def delete(
         self,

@@ -1,11 +1,16 @@
 """What is known of each pull request beyond the life of its namespace: one ConfigMap per record in the deployer's own namespace."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from gateways.cluster import Cluster
+from pydantic import ValidationError
+
+from gateways.cluster import Cluster, Object
+from stack.errors import ConflictError, OutdatedError, RejectedError
 from stack.models import Record
-from stack.names import Names
+from stack.names import ANNOTATION_REPOSITORY, LABEL_PR, MANAGED_BY, MANAGER, Names
+
+KEY = "record"
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,50 @@ class ClusterRecords:
         self._cluster, self._home = cluster, home_namespace
 
     async def read(self, names: Names) -> Stored | None:
-        raise NotImplementedError
+        config_map = await self._cluster.read("ConfigMap", names.record, self._home)
+        if config_map is None:
+            return None
+        return Stored(_parse(config_map), config_map["metadata"]["resourceVersion"])
 
     async def advance(self, names: Names, record: Record, *, after: Stored | None) -> None:
-        raise NotImplementedError
+        config_map = self._config_map(names, record)
+        if after is not None:
+            config_map["metadata"]["resourceVersion"] = after.version
+            await self._cluster.replace(config_map)
+        elif not await self._cluster.create(config_map):
+            raise ConflictError("creating", obj=f"ConfigMap {self._home}/{names.record}", answer="somebody else made it in between")
 
     async def confirm(self, names: Names, generation: int) -> None:
-        raise NotImplementedError
+        stored = await self.read(names)
+        accepted = 0 if stored is None else stored.record.generation
+        if accepted != generation:
+            raise OutdatedError(
+                f"stopping generation {generation} of", obj=names.namespace, answer=f"generation {accepted} is the accepted one"
+            )
+
+    def _config_map(self, names: Names, record: Record) -> dict[str, Any]:
+        metadata = {
+            "name": names.record,
+            "namespace": self._home,
+            "labels": {MANAGED_BY: MANAGER, LABEL_PR: str(record.pr)},
+            "annotations": {ANNOTATION_REPOSITORY: record.repository},
+        }
+        return {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata,
+            "data": {KEY: record.model_dump_json(by_alias=True, exclude_none=True)},
+        }
+
+
+def _parse(config_map: Object) -> Record:
+    name = f"ConfigMap {config_map['metadata']['namespace']}/{config_map['metadata']['name']}"
+    try:
+        return Record.model_validate_json(config_map.get("data", {}).get(KEY, ""))
+    except ValidationError as error:
+        raise RejectedError(
+            "reading",
+            obj=name,
+            answer=str(error),
+            remedy="a newer version of this project wrote it, or somebody changed it: delete it if no run is open",
+        ) from None
