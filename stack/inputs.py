@@ -11,8 +11,6 @@ from stack.image_reference import reference_problem
 from stack.loading import load_stack_file
 from stack.model import parse_duration
 from stack.models import DeployRequest, TeardownRequest
-from stack.names import namespace_for
-from stack.settings import Settings
 from stack.stackfile import StackFile
 
 LAST_PR: Final = 999_999_999
@@ -23,7 +21,7 @@ REASON_LIMIT: Final = 200
 
 
 @dataclass(frozen=True)
-class DeployText:
+class DeployWords:
     """What the command line of `deploy` says, as text."""
 
     pr: str
@@ -31,16 +29,15 @@ class DeployText:
     commit: str
     images: Sequence[str]
     """NAME=REF each."""
-    stack: str
-    """The text of the stack file."""
+    stack_text: str
+    stack_name: str
+    """Path of the stack file, for messages."""
     requested_at: str | None = None
     """Time of the forge's event; without it, now."""
-    stack_name: str = "the stack file"
-    """How messages call the stack file: its path."""
 
 
 @dataclass(frozen=True)
-class TeardownText:
+class TeardownWords:
     """What the command line of `teardown` says, as text."""
 
     pr: str
@@ -66,32 +63,32 @@ class _Problems:
             raise InvalidInputError(self.found)
 
 
-def deploy_request(texts: DeployText, *, request_id: str, now: datetime, settings: Settings) -> DeployRequest:
+def deploy_request(words: DeployWords, *, request_id: str, now: datetime, namespace_template: str) -> DeployRequest:
     """The request for a deploy. Raises InvalidInputError with the problems of all options and of the stack file."""
     problems = _Problems()
-    pr = _pr(texts.pr, problems)
-    repository = _repository(texts.repository, problems)
-    commit = _commit(texts.commit, problems)
-    requested_at = _time(texts.requested_at, now, problems)
-    images = _images(texts.images, problems)
-    stack = _stack(texts, settings.namespace_template, problems)
+    pr = _pr(words.pr, problems)
+    repository = _repository(words.repository, problems)
+    commit = _commit(words.commit, problems)
+    requested_at = _time(words.requested_at, now, problems)
+    images = _images(words.images, problems)
+    stack = _stack(words, namespace_template, problems)
     if stack:
-        _match_images(images, stack, texts.stack_name, problems)
+        _match_images(images, stack, words.stack_name, problems)
     problems.refuse()
     assert stack is not None
     return DeployRequest(id=request_id, pr=pr, repository=repository, requested_at=requested_at, commit=commit, images=images, stack=stack)
 
 
-def teardown_request(texts: TeardownText, *, request_id: str, now: datetime) -> TeardownRequest:
+def teardown_request(words: TeardownWords, *, request_id: str, now: datetime) -> TeardownRequest:
     """The request for a teardown. Raises InvalidInputError with all problems."""
     problems = _Problems()
-    pr = _pr(texts.pr, problems)
-    repository = _repository(texts.repository, problems)
-    requested_at = _time(texts.requested_at, now, problems)
-    if len(texts.reason) > REASON_LIMIT or not texts.reason.isprintable() or not texts.reason.strip():
-        problems.add("--reason", texts.reason, f"write one line of at most {REASON_LIMIT} characters")
+    pr = _pr(words.pr, problems)
+    repository = _repository(words.repository, problems)
+    requested_at = _time(words.requested_at, now, problems)
+    if len(words.reason) > REASON_LIMIT or not words.reason.isprintable() or not words.reason.strip():
+        problems.add("--reason", words.reason, f"write one line of at most {REASON_LIMIT} characters")
     problems.refuse()
-    return TeardownRequest(id=request_id, pr=pr, repository=repository, requested_at=requested_at, reason=texts.reason)
+    return TeardownRequest(id=request_id, pr=pr, repository=repository, requested_at=requested_at, reason=words.reason)
 
 
 def pr_number(text: str) -> int:
@@ -102,17 +99,7 @@ def pr_number(text: str) -> int:
     return number
 
 
-def preview_namespace(pr: int, app: str, settings: Settings) -> str:
-    """The namespace of a pull request. Raises InvalidInputError if the template needs the app's name and it is not given or no name."""
-    template = settings.namespace_template
-    if "{app}" in template and not re.fullmatch("[a-z]([-a-z0-9]{0,38}[a-z0-9])?", app):
-        problems = _Problems()
-        problems.add("--app", app, f"write the `app` of the stack file; namespaces are named {template} here")
-        problems.refuse()
-    return namespace_for(pr, app, template)
-
-
-def patience(text: str, option: str = "--timeout") -> timedelta:
+def duration(text: str, option: str) -> timedelta:
     """'90s', '15m', '1h30m' → timedelta, more than nothing and at most 90 days. Raises InvalidInputError that names the option."""
     value = parse_duration(text)
     if not isinstance(value, timedelta) or not timedelta(0) < value <= LONGEST_DURATION:
@@ -192,11 +179,11 @@ def _images(pairs: Sequence[str], problems: _Problems) -> dict[str, str]:
     return images
 
 
-def _stack(texts: DeployText, namespace_template: str, problems: _Problems) -> StackFile | None:
+def _stack(words: DeployWords, namespace_template: str, problems: _Problems) -> StackFile | None:
     try:
-        return load_stack_file(texts.stack, namespace_template=namespace_template)
+        return load_stack_file(words.stack_text, namespace_template=namespace_template)
     except InvalidInputError as error:
-        problems.found += [f"{texts.stack_name}, {problem}" for problem in error.problems]
+        problems.found += [f"{words.stack_name}, {problem}" for problem in error.problems]
     return None
 
 
