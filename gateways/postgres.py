@@ -7,6 +7,7 @@ worker that dies releases them.
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, LiteralString
 
@@ -70,10 +71,10 @@ class PostgresServer:
                 yield connection
 
     @asynccontextmanager
-    async def locked(self, subject: str) -> AsyncIterator[Connection]:
+    async def locked(self, subject: str, wait: timedelta = timedelta(milliseconds=LOCK_TIMEOUT)) -> AsyncIterator[Connection]:
         """A connection that holds the exclusive lock of `subject`, such as a namespace, until it closes."""
         async with self.connect() as connection:
-            await _lock(connection, subject)
+            await _lock(connection, subject, wait)
             yield connection
 
     def address(self) -> str:
@@ -105,10 +106,10 @@ class PostgresServer:
 URL_REMEDY: Final = "PREVIEWS_DATABASE_URL_FILE must name a file with a line such as postgresql://deployer:PASSWORD@host:5432/postgres"
 
 
-async def _lock(connection: Connection, subject: str) -> None:
+async def _lock(connection: Connection, subject: str, wait: timedelta) -> None:
     """Tries again and again instead of waiting inside the server: a waiting session would outlive its cancelled attempt."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + LOCK_TIMEOUT / 1000
+    deadline = loop.time() + wait.total_seconds()
     while not await first(connection, "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", f"{MANAGER}/{subject}"):
         if loop.time() > deadline:
             raise UnavailableError("lock", obj=subject, answer="another attempt holds the lock", remedy="it is tried again")

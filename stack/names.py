@@ -32,8 +32,16 @@ TEMPORAL_NAMESPACE: Final = "default"
 
 APP_SECRET: Final = "app-secrets"  # noqa: S105 (names of Secret objects)
 DATABASE_SECRET: Final = "database"  # noqa: S105
+SECRET_TEMPORAL_PASSWORD: Final = "TEMPORAL_PASSWORD"  # noqa: S105 (names of keys in the Secret `database`)
+SECRET_APP_PASSWORD: Final = "APP_PASSWORD"  # noqa: S105
+SECRET_APP_URL: Final = "APP_URL"  # noqa: S105
+"""Full libpq URL of the application's own database."""
 SERVER_CONFIG: Final = "temporal-server"
 DATABASE_CA: Final = "database-ca"
+DATABASE_CA_KEY: Final = "ca.crt"
+DATABASE_CA_FOLDER: Final = "/run/database-ca"
+DATABASE_CA_PATH: Final = f"{DATABASE_CA_FOLDER}/{DATABASE_CA_KEY}"
+"""Where every container that speaks to PostgreSQL finds the authority's certificate; `sslrootcert` of SECRET_APP_URL."""
 STACK_ROLE: Final = "temporal-previews-stack"
 """ClusterRole that the deployer binds to itself inside a preview's namespace, and only there."""
 DEPLOYER: Final = "deployer"
@@ -110,3 +118,13 @@ def template_databases(server_version: str) -> tuple[str, str]:
     """Names of the template databases (main, visibility) of one temporal-server version."""
     version = server_version.replace(".", "_")
     return f"template_{version}_temporal", f"template_{version}_visibility"
+
+
+def template_role(server_version: str) -> str:
+    """Role that owns everything inside the templates of one temporal-server version, and nothing else: a clone's owner takes all over."""
+    return f"template_{server_version.replace('.', '_')}"
+
+
+def unfinished(template_database: str) -> str:
+    """Name of a template database while it is being made."""
+    return f"{template_database}_unfinished"
