@@ -1,0 +1,21 @@
+"""A stack as Kubernetes objects: typed builders, one per object, and `render` for people.
+
+`claim_objects` and `workload_objects` are what the activities apply; `template_job` makes the template databases.
+"""
+
+from stack.manifests.build import ClaimObject, WorkloadObject, claim_objects, render, workload_objects
+from stack.manifests.plain import ApiObject, to_dict, to_yaml
+from stack.manifests.template import template_job, template_job_name
+
+__all__ = [
+    "ApiObject",
+    "ClaimObject",
+    "WorkloadObject",
+    "claim_objects",
+    "render",
+    "template_job",
+    "template_job_name",
+    "to_dict",
+    "to_yaml",
+    "workload_objects",
+]

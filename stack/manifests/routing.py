@@ -1,0 +1,29 @@
+"""Services and Ingress objects."""
+
+from kubernetes.aio import client as k8s
+
+from stack.manifests.blueprint import Blueprint
+from stack.manifests.labels import component_labels, object_meta
+
+
+def service(blueprint: Blueprint, component: str, ports: list[k8s.V1ServicePort]) -> k8s.V1Service:
+    """A name inside the cluster for the pods of one component."""
+    return k8s.V1Service(
+        api_version="v1",
+        kind="Service",
+        metadata=object_meta(blueprint, component, component),
+        spec=k8s.V1ServiceSpec(type="ClusterIP", selector=component_labels(component), ports=ports),
+    )
+
+
+def ingress(blueprint: Blueprint, name: str, host: str, *, component: str, port: str) -> k8s.V1Ingress:
+    """Everything under a host name to a named port of a component's Service."""
+    backend = k8s.V1IngressBackend(service=k8s.V1IngressServiceBackend(name=component, port=k8s.V1ServiceBackendPort(name=port)))
+    path = k8s.V1HTTPIngressPath(path="/", path_type="Prefix", backend=backend)
+    rule = k8s.V1IngressRule(host=host, http=k8s.V1HTTPIngressRuleValue(paths=[path]))
+    return k8s.V1Ingress(
+        api_version="networking.k8s.io/v1",
+        kind="Ingress",
+        metadata=object_meta(blueprint, name, component),
+        spec=k8s.V1IngressSpec(ingress_class_name=blueprint.settings.ingress_class, rules=[rule]),
+    )
