@@ -210,6 +210,8 @@ class Record(Model):
     generation: int
     kind: Literal["deploy", "teardown"]
     """What the last accepted request asked for."""
+    request_id: RequestId | None = None
+    """Its id: the same request again is no new one."""
     requested_at: AwareDatetime
     state: State
     commit: Commit | None = None
