@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
+from stack.hosts import UI_PREFIX
 from stack.model import Model
 from stack.models import DeployRequest, Urls
 from stack.names import FRONTEND_PORT, Names
@@ -64,7 +65,7 @@ def public_host(template: str, pr: int, app: str) -> str:
 
 def ui_host(host: str) -> str:
     """Host name of the preview's temporal-ui. A name of its own, since a public path would switch its content policy off."""
-    return f"temporal-{host}"
+    return f"{UI_PREFIX}{host}"
 
 
 def host_of(request: DeployRequest) -> str:

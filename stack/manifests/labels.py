@@ -47,7 +47,7 @@ def pod_meta(blueprint: Blueprint, component: str) -> k8s.V1ObjectMeta:
     """Metadata of a pod template: the same for the same secrets, whichever deploy wrote it."""
     return k8s.V1ObjectMeta(
         labels=stack_labels(blueprint) | component_labels(component),
-        annotations={ANNOTATION_SECRETS: blueprint.secrets.fingerprint},
+        annotations={ANNOTATION_SECRETS: blueprint.secrets.fingerprint} if blueprint.secrets.fingerprint else None,
     )
 
 

@@ -14,7 +14,7 @@ READABLE: Final = 0o444
 
 
 def mount(name: str, path: str, *, read_only: bool = True) -> k8s.V1VolumeMount:
-    return k8s.V1VolumeMount(name=name, mount_path=path, read_only=read_only)
+    return k8s.V1VolumeMount(name=name, mount_path=path, read_only=read_only or None)
 
 
 def config_volume(name: str) -> k8s.V1Volume:
