@@ -77,6 +77,7 @@ class Category(StrEnum):
     MEMORY = "out-of-memory"
     DATABASE = "database-refused"
     UNSCHEDULABLE = "unschedulable"
+    NODE = "node-failed"
     PROBE = "probe-never-passed"
     DEADLINE = "not-ready-in-time"
     REJECTED = "rejected-by-cluster"
