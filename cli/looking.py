@@ -4,7 +4,6 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from stack.inputs import pr_number, preview_namespace
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -12,7 +11,6 @@ from cli.report import rows
 from cli.temporal import connect
 from stack.models import Outcome, State
 from stack.names import Names
-from stack.settings import Settings
 from workflows.attributes import COMMIT, PHASE, PR, REPOSITORY, URL
 from workflows.baton import DEPLOY_WORKFLOW, STATUS_QUERY, TEARDOWN_WORKFLOW, Closing
 
@@ -29,11 +27,10 @@ class Known:
     since: str
 
 
-async def status_of(pr_text: str, app: str, settings: Settings) -> Outcome:
+async def status_of(pr: int, namespace: str) -> Outcome:
     """How the preview is: the outcome of its newest request, or how far that is."""
-    pr = pr_number(pr_text)
     client = await connect()
-    handle = client.get_workflow_handle(Names(preview_namespace(pr, app, settings)).workflow_id, result_type=Closing)
+    handle = client.get_workflow_handle(Names(namespace).workflow_id, result_type=Closing)
     try:
         description = await handle.describe()
     except RPCError as error:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from stack.inputs import DeployText, TeardownText, deploy_request, patience, preview_namespace, teardown_request
+from stack.inputs import DeployWords, TeardownWords, deploy_request, duration, pr_number, teardown_request
 
 from cli import github
 from cli.arguments import parser
@@ -17,6 +17,7 @@ from cli.exits import Exit, exit_code
 from cli.report import as_json, as_text, complain, reporter
 from stack.errors import InvalidInputError, UnavailableError
 from stack.models import DeployRequest, Outcome, TeardownRequest
+from stack.names import namespace_for
 from stack.settings import Settings
 
 
@@ -37,22 +38,23 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 def deploy(options: argparse.Namespace, settings: Settings, environment: Mapping[str, str]) -> int:
     """Asks for a preview and waits until it is ready, or says why it is not."""
     request = _deploy_request(options, settings)
-    namespace = preview_namespace(request.pr, request.stack.app, settings)
+    namespace = namespace_for(request.pr, request.stack.app, settings.namespace_template)
     return _request(request, namespace, options, settings, environment)
 
 
 def teardown(options: argparse.Namespace, settings: Settings, environment: Mapping[str, str]) -> int:
     """Asks for the preview to be gone and waits until it is seen gone."""
-    texts = TeardownText(options.pr, options.repo, options.requested_at, options.reason)
-    request = teardown_request(texts, request_id=_new_id(), now=datetime.now(UTC))
-    return _request(request, preview_namespace(request.pr, options.app, settings), options, settings, environment)
+    words = TeardownWords(options.pr, options.repo, options.requested_at, options.reason)
+    request = teardown_request(words, request_id=_new_id(), now=datetime.now(UTC))
+    return _request(request, named_namespace(request.pr, options.app, settings), options, settings, environment)
 
 
 def status(options: argparse.Namespace, settings: Settings, _environment: Mapping[str, str]) -> int:
     """Tells how one preview is. Exit code 0 whatever it is: the question was answered."""
     from cli.looking import status_of  # noqa: PLC0415 (start-up time of deploy)
 
-    outcome = asyncio.run(status_of(options.pr, options.app, settings))
+    pr = pr_number(options.pr)
+    outcome = asyncio.run(status_of(pr, named_namespace(pr, options.app, settings)))
     print(as_text(outcome))
     if options.json:
         print(as_json(outcome))
@@ -78,14 +80,21 @@ def render(options: argparse.Namespace, settings: Settings, _environment: Mappin
 COMMANDS = {"deploy": deploy, "teardown": teardown, "status": status, "list": list_previews, "render": render}
 
 
+def named_namespace(pr: int, app: str, settings: Settings) -> str:
+    """The preview's namespace where no stack file names the app. Raises InvalidInputError when the template needs it and it is missing."""
+    if "{app}" in settings.namespace_template and not app:
+        raise InvalidInputError([f"--app is missing: namespaces are named {settings.namespace_template} here"])
+    return namespace_for(pr, app, settings.namespace_template)
+
+
 def _deploy_request(options: argparse.Namespace, settings: Settings) -> DeployRequest:
     path = Path(options.stack)
     try:
         stack = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError([f"--stack {path}: cannot be read ({error}); give the path of the stack file"]) from None
-    texts = DeployText(options.pr, options.repo, options.sha, options.image, stack, options.requested_at)
-    return deploy_request(texts, request_id=_new_id(), now=datetime.now(UTC), settings=settings)
+    words = DeployWords(options.pr, options.repo, options.sha, options.image, stack, options.stack, options.requested_at)
+    return deploy_request(words, request_id=_new_id(), now=datetime.now(UTC), namespace_template=settings.namespace_template)
 
 
 def _request(
@@ -95,7 +104,7 @@ def _request(
     settings: Settings,
     environment: Mapping[str, str],
 ) -> int:
-    limit = patience(options.timeout)
+    limit = duration(options.timeout, "--timeout")
     started = monotonic()
     stream = sys.stderr if options.json else sys.stdout
 

@@ -1,0 +1,128 @@
+"""The running local platform as the end-to-end tests see it: as an administrator, from outside."""
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import psycopg
+import yaml
+
+ROOT = Path(__file__).parents[2]
+REPOSITORY = "octo/shop"
+ARTIFACTS = ROOT / ".local" / "artifacts"
+INGRESS = ("127.0.0.1", int(os.environ.get("PREVIEWS_URL_TEMPLATE", ":8080").rsplit(":", 1)[1]))
+
+
+@dataclass(frozen=True)
+class Result:
+    """One run of starter.py."""
+
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """The JSON object of the last line."""
+        outcome: dict[str, Any] = json.loads(self.out.splitlines()[-1])
+        return outcome
+
+    def __str__(self) -> str:
+        return f"exit {self.code} after {self.seconds:.2f} s\n{self.out}\n{self.err}"
+
+
+def starter(*words: str, environment: dict[str, str] | None = None) -> Result:
+    """Runs starter.py as CI does."""
+    started = monotonic()
+    command = [str(ROOT / ".venv/bin/python"), str(ROOT / "starter.py"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600, env={**os.environ, **(environment or {})})
+    return Result(done.returncode, done.stdout, done.stderr, monotonic() - started)
+
+
+def kubectl(*words: str, check: bool = True, stdin: str | None = None) -> str:
+    """kubectl as administrator."""
+    path = f"{os.environ['PREVIEWS_TEST_BINARIES']}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["kubectl", *words], capture_output=True, text=True, check=False, timeout=120, env={**os.environ, "PATH": path}, input=stdin
+    )
+    assert done.returncode == 0 or not check, f"kubectl {' '.join(words)}: {done.stderr}"
+    return done.stdout
+
+
+def objects(kind: str, namespace: str) -> list[dict[str, Any]]:
+    """All objects of a kind in a namespace."""
+    items: list[dict[str, Any]] = json.loads(kubectl("get", kind, "-n", namespace, "-o", "json"))["items"]
+    return items
+
+
+def pod_uids(namespace: str) -> dict[str, str]:
+    """Deployment → UID of its one pod."""
+    return {pod["metadata"]["labels"]["app.kubernetes.io/component"]: pod["metadata"]["uid"] for pod in objects("pods", namespace)}
+
+
+def query(sql: str, *values: object) -> list[tuple[Any, ...]]:
+    """Asks the shared PostgreSQL as superuser."""
+    with psycopg.connect(os.environ["PREVIEWS_TEST_POSTGRES_ADMIN_URL"]) as connection:
+        return connection.execute(sql, values).fetchall()
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Everything that a preview could leave behind."""
+
+    namespaces: frozenset[str]
+    databases: frozenset[str]
+    roles: frozenset[str]
+    sessions: int
+
+    @classmethod
+    def now(cls) -> "Footprint":
+        listed = kubectl("get", "namespaces", "-o", "jsonpath={.items[*].metadata.name}").split()
+        return cls(
+            namespaces=frozenset(listed),
+            databases=frozenset(name for (name,) in query("SELECT datname FROM pg_database")),
+            roles=frozenset(name for (name,) in query("SELECT rolname FROM pg_roles")),
+            sessions=query("SELECT count(*) FROM pg_stat_activity WHERE usename LIKE 'pr\\_%%'")[0][0],
+        )
+
+
+def example_stack() -> dict[str, Any]:
+    """The example's stack file, to be changed at will."""
+    stack: dict[str, Any] = yaml.safe_load((ROOT / "example" / "preview.yaml").read_text())
+    return stack
+
+
+@dataclass
+class Preview:
+    """One pull request's preview under test."""
+
+    pr: int
+    images: Sequence[str]
+    stack: dict[str, Any] = field(default_factory=example_stack)
+    folder: Path = ARTIFACTS
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def namespace(self) -> str:
+        return f"pr-{self.pr}"
+
+    @property
+    def host(self) -> str:
+        return f"pr-{self.pr}.localhost"
+
+    def deploy(self, sha: str = "1111111", *more: str, images: Sequence[str] | None = None) -> Result:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / f"{self.namespace}.yaml"
+        file.write_text(yaml.safe_dump(self.stack))
+        given = [word for image in images or self.images for word in ("--image", image)]
+        words = ["--pr", str(self.pr), "--repo", REPOSITORY, "--sha", sha, "--stack", str(file), "--json", *given, *more]
+        return starter("deploy", *words, environment=self.environment)
+
+    def teardown(self, *more: str) -> Result:
+        return starter("teardown", "--pr", str(self.pr), "--repo", REPOSITORY, "--json", *more, environment=self.environment)

@@ -1,0 +1,117 @@
+"""The main job: a pull request gets its own running copy, keeps it through updates, and loses it again without a trace."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Page, sync_playwright
+
+from tests.e2e.platform import ARTIFACTS, INGRESS, Footprint, Preview, kubectl, objects, pod_uids, query, starter
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def test_a_preview_answers_in_a_browser_with_the_result_of_its_own_worker(preview: Preview) -> None:
+    result = preview.deploy("0123456789abcdef0123456789abcdef01234567")
+    assert result.code == 0, result
+    outcome = result.outcome
+    assert outcome["state"] == "ready"
+    text = _see(outcome["urls"]["webapp"], ARTIFACTS / "preview.png")
+    assert "0123456" in text, text
+    assert f"{preview.pr}" in text, text
+    ui = httpx.get(f"http://{INGRESS[0]}:{INGRESS[1]}/", headers={"Host": f"temporal-{preview.host}"})
+    assert ui.status_code == 200
+
+
+def test_status_and_list_tell_of_a_preview(preview: Preview) -> None:
+    assert preview.deploy("abcdef1").code == 0
+    status = starter("status", "--pr", str(preview.pr), "--json")
+    assert (status.code, status.outcome["state"], status.outcome["sha"]) == (0, "ready", "abcdef1")
+    assert f"{preview.pr} " in starter("list").out
+
+
+def test_the_same_deploy_twice_keeps_the_pods(preview: Preview) -> None:
+    assert preview.deploy().code == 0
+    before = pod_uids(preview.namespace)
+    again = preview.deploy()
+    assert again.code == 0, again
+    assert again.outcome["generation"] == 2
+    assert pod_uids(preview.namespace) == before
+
+
+def test_an_update_replaces_only_what_changed(preview: Preview) -> None:
+    assert preview.deploy().code == 0
+    before = pod_uids(preview.namespace)
+    preview.stack["webapp"]["containers"][0].setdefault("env", {})["COLOUR"] = "green"
+    result = preview.deploy()
+    assert result.code == 0, result
+    after = pod_uids(preview.namespace)
+    assert after["temporal"] == before["temporal"]
+    assert after["webapp"] != before["webapp"]
+
+
+def test_a_teardown_leaves_nothing_and_says_what_it_saw_gone(preview: Preview) -> None:
+    before = Footprint.now()
+    assert preview.deploy().code == 0
+    assert preview.namespace in Footprint.now().namespaces
+    result = preview.teardown()
+    assert (result.code, result.outcome["state"]) == (0, "gone"), result
+    items = {item["object"]: item for item in result.outcome["receipt"]["items"]}
+    assert all(item["seen_gone"] for item in items.values()), items
+    assert {f"Namespace {preview.namespace}", f"Database pr_{preview.pr}_temporal", f"Role pr_{preview.pr}"} <= items.keys()
+    after = Footprint.now()
+    assert after.namespaces == before.namespaces
+    assert {name for name in after.databases | after.roles if name.startswith(f"pr_{preview.pr}")} == set()
+    assert preview.teardown().outcome["state"] == "gone", "a second teardown is harmless"
+
+
+def test_a_temporal_server_takes_at_most_eight_connections(preview: Preview) -> None:
+    assert preview.deploy().code == 0
+    [(sessions,)] = query("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", f"pr_{preview.pr}")
+    assert 0 < sessions <= 8
+
+
+def test_the_expiry_and_the_owner_are_on_the_namespace(preview: Preview) -> None:
+    assert preview.deploy("abcdef1").code == 0
+    annotations = kubectl("get", "namespace", preview.namespace, "-o", "jsonpath={.metadata.annotations}")
+    assert '"previews.temporal.io/commit":"abcdef1"' in annotations
+    assert "previews.temporal.io/expires-at" in annotations
+
+
+def test_no_secret_is_in_any_object_but_secrets(preview: Preview) -> None:
+    assert preview.deploy().code == 0
+    for kind in ("deployments", "pods", "configmaps", "events"):
+        assert "demo-greeting-secret" not in str(objects(kind, preview.namespace))
+
+
+def test_two_previews_side_by_side_are_both_ready(new_preview: Callable[[], Preview]) -> None:
+    one, two = new_preview(), new_preview()
+    assert (one.deploy().code, two.deploy().code) == (0, 0)
+    assert _page(one) != _page(two) or one.host != two.host
+
+
+def _page(preview: Preview) -> str:
+    return httpx.get(f"http://{INGRESS[0]}:{INGRESS[1]}/api/health", headers={"Host": preview.host}).text
+
+
+def _see(url: str, screenshot: Path) -> str:
+    """The page's text in a real browser once its workflow has answered; a screenshot is kept."""
+    screenshot.parent.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page: Page = browser.new_page()
+        page.goto(url)
+        page.locator("#greeting").wait_for(timeout=15_000)
+        page.screenshot(path=screenshot, full_page=True)
+        text = page.inner_text("body")
+        browser.close()
+    return text

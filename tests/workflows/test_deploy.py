@@ -1,0 +1,84 @@
+"""What DeployPreview does, in which order, and what each caller learns."""
+
+import pytest
+from temporalio.client import WorkflowFailureError
+
+from stack.errors import ForeignNamespaceError, UnavailableError
+from stack.models import Category, Check, Claim, Diagnosis
+from tests.workflows.conftest import Desk, outcome_of
+from tests.workflows.doubles import URLS, World
+from workflows.attributes import COMMIT, PHASE, URL
+
+CRASH = Diagnosis(category=Category.CRASH, object="Pod webapp", summary="It crashes.", resolution="Mend it.")
+
+
+async def test_a_deploy_goes_through_all_steps_in_order_and_ends_ready(desk: Desk, world: World) -> None:
+    handle, request = await desk.deploy("abcdef1")
+    outcome = outcome_of(await handle.result(), request)
+    assert (outcome.state, outcome.sha, outcome.urls, outcome.generation) == ("ready", "abcdef1", URLS, 1)
+    assert world.calls[0] == "claim:1"
+    assert set(world.calls[1:3]) == {"prepare_namespace:1", "prepare_template:1"}
+    assert set(world.calls[3:5]) == {"create_databases:1", "write_secret:1"}
+    assert world.calls[5:7] == ["apply_stack:1", "await_ready:1"]
+    assert set(world.calls[7:11]) == {"verify_page:1", "verify_ui:1", "verify_worker:1", "run_smoke:1"}
+    assert world.calls[11:] == ["settle:1"]
+    assert {"claim", "namespace", "template", "databases", "secrets", "apply", "wait", "smoke"} <= outcome.seconds.keys()
+
+
+async def test_operators_find_a_preview_by_its_search_attributes(desk: Desk) -> None:
+    handle, _ = await desk.deploy("abcdef1")
+    await handle.result()
+    found = (await handle.describe()).typed_search_attributes
+    assert (found.get(COMMIT), found.get(PHASE), found.get(URL)) == ("abcdef1", "ready", URLS.webapp)
+
+
+@pytest.mark.parametrize("step", ["await_ready", "verify_page", "verify_ui", "verify_worker", "run_smoke"])
+async def test_a_check_that_does_not_pass_fails_the_attempt_with_its_diagnosis(desk: Desk, world: World, step: str) -> None:
+    world.answers[step] = lambda: Check(diagnosis=CRASH)
+    handle, request = await desk.deploy("abcdef1")
+    outcome = outcome_of(await handle.result(), request)
+    assert (outcome.state, outcome.diagnosis) == ("failed", CRASH)
+    assert world.settled[-1].outcome.state == "failed"
+
+
+async def test_a_permanent_error_is_not_tried_again_and_becomes_a_diagnosis(desk: Desk, world: World) -> None:
+    def refuse() -> None:
+        raise ForeignNamespaceError("preparing", obj="Namespace pr-7", remedy="it belongs to somebody else")
+
+    world.answers["prepare_namespace"] = refuse
+    handle, request = await desk.deploy("abcdef1")
+    outcome = outcome_of(await handle.result(), request)
+    assert outcome.diagnosis is not None
+    assert outcome.diagnosis.category is Category.FOREIGN
+    assert "belongs to somebody else" in outcome.diagnosis.summary
+    assert world.calls.count("prepare_namespace:1") == 1
+
+
+async def test_a_transient_error_is_tried_again_until_it_passes(desk: Desk, world: World) -> None:
+    def fail_twice() -> None:
+        if world.calls.count("apply_stack:1") < 3:
+            raise UnavailableError("applying", obj="Deployment webapp")
+
+    world.answers["apply_stack"] = fail_twice
+    handle, request = await desk.deploy("abcdef1")
+    assert outcome_of(await handle.result(), request).state == "ready"
+    assert world.calls.count("apply_stack:1") == 3
+
+
+async def test_a_request_that_the_record_refuses_is_superseded_and_changes_nothing(desk: Desk, world: World) -> None:
+    world.answers["claim"] = lambda: Claim(generation=4, accepted=False, note="a teardown was accepted before")
+    handle, request = await desk.deploy("abcdef1")
+    outcome = outcome_of(await handle.result(), request)
+    assert (outcome.state, outcome.note) == ("superseded", "a teardown was accepted before")
+    assert world.calls == ["claim:1"]
+
+
+async def test_an_operator_who_cancels_stops_the_attempt_and_the_record_says_so(desk: Desk, world: World) -> None:
+    world.block("await_ready")
+    handle, _ = await desk.deploy("abcdef1")
+    await world.begun["await_ready"].wait()
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    assert world.timeline[-3:] == ["end await_ready:1", "settle:1", "end settle:1"]
+    assert world.settled[-1].outcome.state == "cancelled"
