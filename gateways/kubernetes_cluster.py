@@ -20,6 +20,7 @@ APPLY: Final = "application/apply-patch+yaml"
 STRICT: Final = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
 LOG_LIMIT_BYTES: Final = 1_000_000
 SERVERS_OWN: Final = ("resourceVersion", "managedFields", "generation")
+CONTROLLERS_OWN: Final = "deployment.kubernetes.io/"
 VIEWED: Final = ("Deployment", "Pod", "Event")
 
 
@@ -134,8 +135,10 @@ def content(answer: Answer, request: Request) -> Mapping[str, Any]:
 
 
 def substance(manifest: Object) -> Mapping[str, Any]:
-    """What a person would call the object: without status and the server's own bookkeeping."""
+    """What a person would call the object: without status, the server's own bookkeeping and the controllers' notes."""
     metadata = {key: value for key, value in manifest["metadata"].items() if key not in SERVERS_OWN}
+    annotations = metadata.get("annotations", {}).items()
+    metadata["annotations"] = {key: value for key, value in annotations if not key.startswith(CONTROLLERS_OWN)}
     return {**manifest, "metadata": metadata, "status": None}
 
 

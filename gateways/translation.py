@@ -11,6 +11,9 @@ from stack.errors import ConflictError, PreviewError, RejectedError, Unavailable
 MISSING_RIGHT: Final = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"(?: in API group "(?P<group>[^"]*)")?')
 QUOTA_NOT_COUNTED_YET: Final = "status unknown for quota"
 
+UNKNOWN_FIELD: Final = "failed to create typed patch object"
+"""What server-side apply says, with status 500, of a field that no version of the kind has."""
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -82,6 +85,8 @@ def refusal(answer: Answer, did: str, obj: str) -> PreviewError:
 def _meaning(answer: Answer) -> tuple[Kind, str]:
     if answer.status == HTTPStatus.FORBIDDEN:
         return _forbidden(answer.message)
+    if UNKNOWN_FIELD in answer.message:
+        return INVALID
     return BY_STATUS.get(answer.status, SERVER_FAULT if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR else INVALID)
 
 

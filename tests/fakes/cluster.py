@@ -21,12 +21,13 @@ TICK_SECONDS = 0.05
 class FakeCluster:
     """Implements `Cluster`."""
 
-    def __init__(self, *, namespace_takes: timedelta = timedelta(0)) -> None:
+    def __init__(self) -> None:
         self._objects: dict[Key, dict[str, Any]] = {}
         self._version = 0
         self._waiting: set[asyncio.Event] = set()
-        self._namespace_takes = namespace_takes
         self._failures: list[tuple[str, str, PreviewError]] = []
+        self.namespace_takes_seconds = 0.05
+        """From a namespace's deletion to its end."""
         self.logs: dict[tuple[str, str, str, bool], str] = {}
         """(namespace, pod, container, previous) → log."""
         self.calls: list[str] = []
@@ -185,7 +186,7 @@ class FakeCluster:
         metadata = {**item["metadata"], "deletionTimestamp": datetime.now(UTC).isoformat()}
         self.put({**item, "metadata": metadata, "status": {"phase": "Terminating"}})
         if not metadata.get("finalizers"):
-            asyncio.get_running_loop().call_later(self._namespace_takes.total_seconds(), self.take, "Namespace", metadata["name"])
+            asyncio.get_running_loop().call_later(self.namespace_takes_seconds, self.take, "Namespace", metadata["name"])
 
     def _next_version(self) -> str:
         self._version += 1

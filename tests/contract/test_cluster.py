@@ -1,0 +1,223 @@
+"""Proves that our fake cluster and a real one do the same where this project relies on it. `real` needs `source .local/env`."""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateways.cluster import Cluster, Object
+from gateways.kubernetes_cluster import KubernetesCluster
+from stack.errors import ConflictError, RejectedError
+from stack.names import ANNOTATION_REPOSITORY, DEPLOYER, MANAGED_BY, MANAGER, STACK_ROLE
+from stack.namespace import is_terminating
+from tests.fakes.cluster import FakeCluster
+
+HOME = "temporal-previews"
+RBAC = "rbac.authorization.k8s.io"
+
+
+@asynccontextmanager
+async def real_cluster() -> AsyncIterator[KubernetesCluster]:
+    assert "KUBECONFIG" in os.environ, "the real cluster is not named: `make up`, then `source .local/env`"
+    cluster = await KubernetesCluster.connect(Path(os.environ["KUBECONFIG"]))
+    try:
+        yield cluster
+    finally:
+        await cluster.close()
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.e2e)])
+async def cluster(request: pytest.FixtureRequest) -> AsyncIterator[Cluster]:
+    if request.param == "fake":
+        yield FakeCluster()
+        return
+    async with real_cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+async def namespace(cluster: Cluster) -> AsyncIterator[str]:
+    """A throw-away namespace in which the deployer has its rights; gone, or on its way, afterwards."""
+    name = f"contract-{secrets.token_hex(4)}"
+    await cluster.apply(namespace_manifest(name))
+    await cluster.apply(binding(name))
+    yield name
+    await cluster.delete("Namespace", name)
+
+
+def namespace_manifest(name: str) -> Object:
+    labels, annotations = {MANAGED_BY: MANAGER}, {ANNOTATION_REPOSITORY: "contract/test"}
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels, "annotations": annotations}}
+
+
+def binding(namespace: str) -> Object:
+    return {
+        "apiVersion": f"{RBAC}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": STACK_ROLE, "namespace": namespace},
+        "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": STACK_ROLE},
+        "subjects": [{"kind": "ServiceAccount", "name": DEPLOYER, "namespace": HOME}],
+    }
+
+
+def config(namespace: str, name: str = "a", labels: dict[str, str] | None = None, **data: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": namespace, "labels": labels or {}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def deployment(namespace: str, replicas: int = 0) -> Object:
+    labels = {"app": "web"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "main", "image": "registry.test/none:1"}]}}
+    spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": namespace}, "spec": spec}
+
+
+async def test_apply_says_whether_it_changed_something(cluster: Cluster, namespace: str) -> None:
+    assert await cluster.apply(config(namespace, key="one")) is True
+    assert await cluster.apply(config(namespace, key="one")) is False
+    assert await cluster.apply(config(namespace, key="two")) is True
+    assert (await cluster.read("ConfigMap", "a", namespace) or {})["data"] == {"key": "two"}
+
+
+async def test_apply_takes_back_what_it_no_longer_names(cluster: Cluster, namespace: str) -> None:
+    await cluster.apply(config(namespace, labels={"a": "1", "b": "2"}, one="1", two="2"))
+    await cluster.apply(config(namespace, labels={"b": "2"}, two="2"))
+    found = await cluster.read("ConfigMap", "a", namespace) or {}
+    assert (found["metadata"]["labels"], found["data"]) == ({"b": "2"}, {"two": "2"})
+
+
+async def test_apply_of_a_deployment_twice_changes_nothing(cluster: Cluster, namespace: str) -> None:
+    assert await cluster.apply(deployment(namespace)) is True
+    assert await cluster.apply(deployment(namespace)) is False
+
+
+async def test_apply_into_no_namespace_is_rejected(cluster: Cluster) -> None:
+    with pytest.raises(RejectedError, match="not found"):
+        await cluster.apply(binding("contract-none"))
+
+
+async def test_create_leaves_what_is_there(cluster: Cluster, namespace: str) -> None:
+    assert await cluster.create(config(namespace, key="first")) is True
+    assert await cluster.create(config(namespace, key="second")) is False
+    assert (await cluster.read("ConfigMap", "a", namespace) or {})["data"] == {"key": "first"}
+
+
+async def test_what_is_not_there_is_none(cluster: Cluster, namespace: str) -> None:
+    assert await cluster.read("ConfigMap", "none", namespace) is None
+    assert await cluster.read("Namespace", "contract-none") is None
+    assert await cluster.delete("ConfigMap", "none", namespace) is False
+    await cluster.delete_all("Pod", namespace)
+
+
+async def test_list_by_label(cluster: Cluster, namespace: str) -> None:
+    await cluster.apply(config(namespace, "a", {"team": "x", "tier": "1"}))
+    await cluster.apply(config(namespace, "b", {"team": "y"}))
+    for selector, names in [("team=x", ["a"]), ("team=x,tier=1", ["a"]), ("team=z", [])]:
+        found = await cluster.list_objects("ConfigMap", namespace, selector=selector)
+        assert [(item["kind"], item["metadata"]["name"]) for item in found] == [("ConfigMap", name) for name in names]
+
+
+@pytest.fixture
+async def record(cluster: Cluster) -> AsyncIterator[dict[str, Any]]:
+    """A ConfigMap in the home namespace, where the deployer keeps the records."""
+    name = f"contract-{secrets.token_hex(4)}"
+    if isinstance(cluster, FakeCluster):
+        cluster.put(namespace_manifest(HOME))
+    await cluster.create(config(HOME, name, key="one"))
+    yield dict(await cluster.read("ConfigMap", name, HOME) or {})
+    await cluster.delete("ConfigMap", name, HOME)
+
+
+async def test_replace_refuses_an_old_version(cluster: Cluster, record: dict[str, Any]) -> None:
+    written = await cluster.replace({**record, "data": {"key": "two"}})
+    assert written["metadata"]["resourceVersion"] != record["metadata"]["resourceVersion"]
+    with pytest.raises(ConflictError):
+        await cluster.replace({**record, "data": {"key": "three"}})
+
+
+async def test_replace_of_what_is_gone_is_a_conflict(cluster: Cluster, record: dict[str, Any]) -> None:
+    await cluster.delete("ConfigMap", record["metadata"]["name"], HOME)
+    with pytest.raises(ConflictError):
+        await cluster.replace(record)
+
+
+async def test_delete_refuses_another_object_of_that_name(cluster: Cluster, namespace: str) -> None:
+    await cluster.create(config(namespace))
+    with pytest.raises(ConflictError):
+        await cluster.delete("ConfigMap", "a", namespace, uid="00000000-0000-0000-0000-000000000000")
+    uid = (await cluster.read("ConfigMap", "a", namespace) or {})["metadata"]["uid"]
+    assert await cluster.delete("ConfigMap", "a", namespace, uid=uid) is True
+    assert await cluster.read("ConfigMap", "a", namespace) is None
+
+
+async def test_delete_all_spares_other_kinds(cluster: Cluster, namespace: str) -> None:
+    await cluster.apply(deployment(namespace))
+    await cluster.apply(config(namespace, key="kept"))
+    await cluster.delete_all("Deployment", namespace)
+    assert await cluster.list_objects("Deployment", namespace) == []
+    assert await cluster.read("ConfigMap", "a", namespace) is not None
+
+
+async def test_follow_shows_what_is_there_and_what_comes(cluster: Cluster, namespace: str) -> None:
+    async with asyncio.timeout(10), aclosing(cluster.follow(namespace)) as views:
+        assert (await anext(views)).deployments == []
+        await cluster.apply(deployment(namespace))
+        async for view in views:
+            if [item["metadata"]["name"] for item in view.deployments] == ["web"]:
+                break
+    assert [item["metadata"]["name"] for item in (await cluster.view(namespace)).deployments] == ["web"]
+
+
+async def test_follow_comes_back_every_second(cluster: Cluster, namespace: str) -> None:
+    async with asyncio.timeout(5), aclosing(cluster.follow(namespace)) as views:
+        await anext(views)
+        await anext(views)
+        await anext(views)
+
+
+async def test_a_namespace_is_watched_to_its_end(cluster: Cluster, namespace: str) -> None:
+    async with asyncio.timeout(30), aclosing(cluster.watch("Namespace", namespace)) as states:
+        first = await anext(states) or {}
+        assert not is_terminating(first)
+        assert await cluster.delete("Namespace", namespace, uid=first["metadata"]["uid"]) is True
+        seen = [state async for state in until_gone(states)]
+    assert any(state is not None and is_terminating(state) for state in seen)
+    assert await cluster.read("Namespace", namespace) is None
+
+
+async def until_gone(states: Any) -> AsyncIterator[Object | None]:
+    async for state in states:
+        yield state
+        if state is None:
+            return
+
+
+async def test_nothing_can_be_made_in_a_namespace_that_is_going(cluster: Cluster, namespace: str) -> None:
+    await cluster.delete("Namespace", namespace)
+    with pytest.raises(ConflictError):
+        await cluster.create(config(namespace, "b"))
+
+
+async def test_a_log_that_is_not_there_is_empty(cluster: Cluster, namespace: str) -> None:
+    assert await cluster.log_tail(namespace, "none", "main") == ""
+
+
+@pytest.mark.e2e
+async def test_an_unknown_field_is_rejected() -> None:
+    async with real_cluster() as cluster:
+        with pytest.raises(RejectedError, match="field not declared in schema"):
+            await cluster.apply({**config(HOME), "dat": {}})
+
+
+@pytest.mark.e2e
+async def test_the_deployer_has_no_rights_in_other_namespaces() -> None:
+    kinds = ("Secret", "Pod", "ConfigMap", "Deployment")
+    async with real_cluster() as cluster:
+        refused = await asyncio.gather(*(cluster.list_objects(kind, "kube-system") for kind in kinds), return_exceptions=True)
+    assert [type(error) for error in refused] == [RejectedError] * len(kinds)
+    assert "grant the deployer the right to list secrets" in str(refused[0])
