@@ -2,13 +2,29 @@
 
 from temporalio import activity
 
+from gateways.cluster import Cluster
+from gateways.records import Records
+from gateways.secret_files import SecretSource
 from stack.models import Attempt, SecretsReport
+from stack.names import APP_SECRET, Names
+from stack.secrets import app_secret, kept_salt, require_keys, secrets_report
 
 
 class SecretActivities:
     """From the source that the stack file names to one Secret. Values never leave this process except into that Secret."""
 
-    @activity.defn
+    def __init__(self, source: SecretSource, cluster: Cluster, records: Records) -> None:
+        self._source, self._cluster, self._records = source, cluster, records
+
+    @activity.defn(name="write_secret")
     async def write_secret(self, attempt: Attempt) -> SecretsReport:
-        """Raises MissingSecretError with the names of all required keys that are missing. Needs the namespace."""
-        raise NotImplementedError
+        """Raises MissingSecretError with the names of all required keys that are missing, or OutdatedError. Needs the namespace."""
+        secrets = attempt.request.stack.secrets
+        if secrets is None:
+            return SecretsReport()
+        values = await self._source.read(secrets.file)
+        require_keys(values, secrets)
+        salt = kept_salt(await self._cluster.read("Secret", APP_SECRET, attempt.namespace))
+        await self._records.confirm(Names(attempt.namespace), attempt.generation)
+        await self._cluster.apply(app_secret(attempt, values, salt))
+        return secrets_report(values, salt)

@@ -1,29 +1,105 @@
 """What a readiness probe cannot know. A stack's own fault is a Check with a diagnosis, not an exception."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final
+
 from temporalio import activity
 
-from stack.models import Attempt, Check
+from activities.heartbeat import heartbeats
+from gateways.cluster import Cluster
+from gateways.temporal import Frontends
+from gateways.temporal_pod import frontend_address, worker_log
+from gateways.web import Web
+from stack.addresses import urls_for
+from stack.errors import PreviewError
+from stack.models import Attempt, Category, Check, Diagnosis
+from stack.names import TEMPORAL_NAMESPACE
+from stack.settings import Settings
+from stack.stackfile import Smoke
+from stack.verification import page_diagnosis, server_diagnosis, smoke_diagnosis, ui_diagnosis, worker_diagnosis
+
+PATIENCE: Final = timedelta(seconds=15)
+"""How long a check tries again: the ingress controller learns of a new stack within a second, other controllers within ten."""
+PAUSE_SECONDS: Final = 0.075
+"""A skipper that polls four times a second is then noticed at once."""
+SMOKE_DEADLINE: Final = timedelta(seconds=20)
+FINAL: Final = (Category.SMOKE,)
+"""Problems that looking again does not change: the workflow has run to its end."""
+UI_API: Final = f"/api/v1/namespaces/{TEMPORAL_NAMESPACE}"
+"""A page of temporal-ui that asks the server behind it. `/healthz` answers always."""
+
+Look = Callable[[], Awaitable[Diagnosis | None]]
 
 
 class VerificationActivities:
     """Each check is done in milliseconds when all is well, and tries again for some seconds before it gives a diagnosis."""
 
-    @activity.defn
+    def __init__(self, web: Web, frontends: Frontends, cluster: Cluster, settings: Settings, patience: timedelta = PATIENCE) -> None:
+        self._web, self._frontends, self._cluster, self._settings = web, frontends, cluster, settings
+        self._patience = patience
+
+    @activity.defn(name="verify_page")
     async def verify_page(self, attempt: Attempt) -> Check:
         """The web page answers 2xx through the public host."""
-        raise NotImplementedError
+        url = urls_for(attempt.request, self._settings).webapp
+        return await self._check(url, lambda: self._page_problem(url, page_diagnosis))
 
-    @activity.defn
+    @activity.defn(name="verify_ui")
     async def verify_ui(self, attempt: Attempt) -> Check:
         """Temporal-ui answers through its public host, and so does the server behind it."""
-        raise NotImplementedError
+        url = urls_for(attempt.request, self._settings).temporal_ui
+        return await self._check(url, lambda: self._ui_problem(url))
 
-    @activity.defn
+    @activity.defn(name="verify_worker")
     async def verify_worker(self, attempt: Attempt) -> Check:
         """The stack's Temporal is SERVING and the worker polls every task queue. Not for an app that works with another Temporal."""
-        raise NotImplementedError
+        queues = attempt.request.stack.temporal.worker.task_queues
+        return await self._check(f"the worker of {attempt.namespace}", lambda: self._worker_problem(attempt.namespace, queues))
 
-    @activity.defn
+    @activity.defn(name="run_smoke")
     async def run_smoke(self, attempt: Attempt) -> Check:
         """The stack file's smoke workflow completes; passes if none is named. Not for an app that works with another Temporal."""
-        raise NotImplementedError
+        if (smoke := attempt.request.stack.temporal.worker.smoke) is None:
+            return Check()
+        workflow_id = f"smoke-{attempt.generation}-{activity.info().attempt}"
+        return await self._check(f"smoke workflow {smoke.workflow}", lambda: self._smoke_problem(attempt.namespace, smoke, workflow_id))
+
+    async def _check(self, subject: str, look: Look) -> Check:
+        """Looks until there is no problem any more, or a final one, or the patience is over; then the last one counts."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._patience.total_seconds()
+        async with heartbeats(f"looking at {subject}"):
+            while True:
+                problem = await look()
+                if problem is None or problem.category in FINAL or loop.time() >= deadline:
+                    return Check(diagnosis=problem)
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _page_problem(self, url: str, diagnose: Callable[[str, int, str, str], Diagnosis]) -> Diagnosis | None:
+        answer = await self._web.get(url)
+        return None if answer.ok else diagnose(url, answer.status, answer.body, answer.location)
+
+    async def _ui_problem(self, url: str) -> Diagnosis | None:
+        page, api = await asyncio.gather(self._page_problem(url, ui_diagnosis), self._page_problem(url + UI_API, ui_diagnosis))
+        return page or api
+
+    async def _worker_problem(self, namespace: str, queues: tuple[str, ...]) -> Diagnosis | None:
+        try:
+            address = await frontend_address(self._cluster, namespace)
+            serving, polled = await asyncio.gather(self._frontends.serving(address), self._frontends.polled(address, queues))
+        except PreviewError as error:
+            return server_diagnosis(namespace, str(error))
+        if not serving:
+            return server_diagnosis(namespace, "its health check does not say SERVING")
+        silent = [queue for queue in queues if queue not in polled]
+        return worker_diagnosis(namespace, silent, await worker_log(self._cluster, namespace)) if silent else None
+
+    async def _smoke_problem(self, namespace: str, smoke: Smoke, workflow_id: str) -> Diagnosis | None:
+        try:
+            address = await frontend_address(self._cluster, namespace)
+            failure = await self._frontends.run(address, smoke.workflow, smoke.task_queue, workflow_id, SMOKE_DEADLINE)
+        except PreviewError as error:
+            return server_diagnosis(namespace, str(error))
+        return smoke_diagnosis(namespace, smoke.workflow, failure, await worker_log(self._cluster, namespace)) if failure else None

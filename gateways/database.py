@@ -1,44 +1,15 @@
-"""What the project needs of the shared PostgreSQL, as a Protocol, and the values it speaks in."""
+"""What the project needs of the shared PostgreSQL, as a Protocol."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
+from stack.databases import DatabasePlan
 from stack.models import ReceiptItem
 from stack.names import Names
 
 Guard = Callable[[], Awaitable[None]]
 """Raises OutdatedError when a newer request has been accepted; asked under the lock, right before the first write."""
-
-
-@dataclass(frozen=True)
-class Role:
-    """A role that may log in. The password never shows in a representation."""
-
-    name: str
-    password: str = field(repr=False)
-    connections: int
-    """Connection limit of the role."""
-
-
-@dataclass(frozen=True)
-class Clone:
-    """A database that belongs to one role alone: cloned from `template`, or empty without one."""
-
-    name: str
-    owner: str
-    template: str | None = None
-    template_role: str | None = None
-    """The NOLOGIN role that owns everything inside the template and hands it over to `owner`."""
-
-
-@dataclass(frozen=True)
-class DatabasePlan:
-    """Everything that one stack has on the shared PostgreSQL. Every database's owner is among the roles."""
-
-    namespace: str
-    roles: tuple[Role, ...]
-    clones: tuple[Clone, ...]
 
 
 @dataclass(frozen=True)

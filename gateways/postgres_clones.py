@@ -9,8 +9,8 @@ from typing import Final
 
 from psycopg import errors
 
-from gateways.database import Clone
 from gateways.postgres import Connection, PostgresServer, column, run, translated
+from stack.databases import Clone
 from stack.errors import ConflictError, RejectedError
 from stack.names import MANAGER
 

@@ -9,10 +9,11 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Final
 
-from gateways.database import Clone, Connections, DatabasePlan, Guard, Role, Survey
+from gateways.database import Connections, Guard, Survey
 from gateways.postgres import Connection, PostgresServer, column, first, run, translated
 from gateways.postgres_clones import hand_over, inspect, make, open_to_owner, verify_owner
 from gateways.postgres_release import release_database, release_role
+from stack.databases import Clone, DatabasePlan, Role
 from stack.errors import RejectedError
 from stack.models import ReceiptItem
 from stack.names import MANAGER, Names

@@ -123,8 +123,3 @@ def template_databases(server_version: str) -> tuple[str, str]:
 def template_role(server_version: str) -> str:
     """Role that owns everything inside the templates of one temporal-server version, and nothing else: a clone's owner takes all over."""
     return f"template_{server_version.replace('.', '_')}"
-
-
-def unfinished(template_database: str) -> str:
-    """Name of a template database while it is being made."""
-    return f"{template_database}_unfinished"

@@ -9,10 +9,10 @@ from typing import Any, cast
 import psycopg
 import pytest
 
-from gateways.database import Clone, DatabasePlan, Role
 from gateways.postgres import Connection, PostgresServer
 from gateways.postgres_databases import PostgresDatabases
 from gateways.postgres_template import PostgresTemplates
+from stack.databases import Clone, DatabasePlan, Role
 from stack.errors import ConflictError, OutdatedError, RejectedError, UnavailableError
 from stack.names import Names, template_databases, template_role
 from tests.contract.postgresql import Server, running
@@ -67,14 +67,16 @@ def databases(postgres: PostgresServer) -> PostgresDatabases:
 
 
 async def make_template(server: Server, postgres: PostgresServer, version: str) -> bool:
-    """Fills the template as its Job does: as the template's role, with its password."""
-    async with PostgresTemplates(postgres).made(version) as access:
-        if access is None:
+    """Fills the templates as their Job does: as the templates' role, with its password."""
+    async with PostgresTemplates(postgres).locked(version) as work:
+        if await work.done():
             return False
-        for database, tables in ((access.temporal_database, TABLES), (access.visibility_database, VISIBILITY_TABLES)):
+        access = await work.begin()
+        for database, tables in zip(template_databases(version), (TABLES, VISIBILITY_TABLES), strict=True):
             with psycopg.connect(server.url(access.role, access.password, database)) as connection:
                 for statement in tables:
                     connection.execute(statement)
+        await work.finish()
     return True
 
 
