@@ -3,6 +3,7 @@
 `claim_objects` and `workload_objects` are what the activities apply; `template_job` makes the template databases.
 """
 
+from stack.manifests.blueprint import Postgres
 from stack.manifests.build import ClaimObject, WorkloadObject, claim_objects, render, workload_objects
 from stack.manifests.plain import ApiObject, to_dict, to_yaml
 from stack.manifests.template import template_job, template_job_name
@@ -10,6 +11,7 @@ from stack.manifests.template import template_job, template_job_name
 __all__ = [
     "ApiObject",
     "ClaimObject",
+    "Postgres",
     "WorkloadObject",
     "claim_objects",
     "render",

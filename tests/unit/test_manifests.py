@@ -1,68 +1,19 @@
 """The objects of a stack: the golden YAML, and the rules that must hold whatever the YAML looks like."""
 
-import re
-from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from stack.errors import InvalidInputError
-from stack.loading import load_stack_file
-from stack.manifests import claim_objects, render, template_job_name, to_dict, workload_objects
-from stack.manifests.app import public_container
+from stack.manifests import render, template_job_name
 from stack.manifests.server import SMALL
-from stack.models import Application, Attempt, SecretsReport
-from stack.names import APP_SECRET, DATABASE_SECRET, SECRET_APP_PASSWORD, SECRET_APP_URL, SECRET_TEMPORAL_PASSWORD
+from stack.models import SecretsReport
 from stack.settings import Settings
-from tests.golden_cases import CASES, FOLDER, GOLDEN, NOW, OUTSIDE, SECRETS, attempt, plain, rendered
-from tests.unit.kubelet import expand
+from tests.golden_cases import CASES, GOLDEN, OUTSIDE, attempt, plain, rendered
+from tests.unit.objects import Plain, claim, containers, one, pod_specs, variables, workloads
 
 PODS = [case for case in CASES if not case.endswith("-claim")]
 WORKLOADS = [case for case in CASES if case.endswith("-workloads")]
-ADDRESS = ("10.202.0.1", 5433)
-Plain = dict[str, Any]
-
-
-def workloads(stack: Attempt, secrets: SecretsReport = SECRETS) -> list[Plain]:
-    application = Application(attempt=stack, secrets=secrets)
-    return [to_dict(obj) for obj in workload_objects(application, OUTSIDE, database_ca=None, database_address=ADDRESS)]
-
-
-def claim(stack: Attempt, installation: Settings = OUTSIDE, host: str = ADDRESS[0]) -> list[Plain]:
-    objects = claim_objects(stack, installation, expires_at=NOW, database_ca=None, database_address=(host, 5432))
-    return [to_dict(obj) for obj in objects]
-
-
-def one(objects: list[Plain], kind: str, name: str) -> Plain:
-    (found,) = [obj for obj in objects if (obj["kind"], obj["metadata"]["name"]) == (kind, name)]
-    return found
-
-
-def pod_specs(objects: list[Plain]) -> Iterator[Plain]:
-    for obj in objects:
-        if obj["kind"] in {"Deployment", "Job"}:
-            yield obj["spec"]["template"]["spec"]
-
-
-def containers(objects: list[Plain]) -> dict[str, Plain]:
-    return {c["name"]: c for pod in pod_specs(objects) for c in [*pod.get("initContainers", []), *pod["containers"]]}
-
-
-def variables(container: Plain) -> dict[str, str]:
-    return {entry["name"]: entry["value"] for entry in container["env"] if "value" in entry}
-
-
-def edited(stack: Attempt, **changes: Any) -> Attempt:
-    """The attempt with another stack file."""
-    request = stack.request.model_copy(update={"stack": stack.request.stack.model_copy(update=changes)})
-    return stack.model_copy(update={"request": request})
-
-
-# The golden YAML
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -83,9 +34,6 @@ def test_render_shows_every_object_and_no_secret() -> None:
     documents = list(yaml.safe_load_all(render(attempt("shop").request, OUTSIDE)))
     assert [doc["kind"] for doc in documents] == [obj["kind"] for obj in [*claim(attempt("shop")), *workloads(attempt("shop"))]]
     assert "Secret" not in {doc["kind"] for doc in documents}
-
-
-# Hardening
 
 
 @pytest.mark.parametrize("case", PODS)
@@ -137,9 +85,6 @@ def test_no_variable_is_given_twice(case: str) -> None:
     for container in containers(plain(case)).values():
         names = [entry["name"] for entry in container.get("env", [])]
         assert len(names) == len(set(names))
-
-
-# Ways in and out
 
 
 @pytest.mark.parametrize("case", WORKLOADS)
@@ -244,9 +189,6 @@ def test_without_internet_there_is_no_such_rule() -> None:
     assert "allow-internet" not in policies(claim(attempt("forum")))
 
 
-# The namespace
-
-
 def test_the_namespace_comes_first_and_says_whose_it_is() -> None:
     first = claim(attempt("shop"))[0]
     assert first["kind"] == "Namespace"
@@ -265,9 +207,6 @@ def test_every_object_carries_the_generation_and_the_manager(case: str) -> None:
     for obj in plain(case):
         assert obj["metadata"]["annotations"]["previews.temporal.io/generation"] == "7"
         assert obj["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "temporal-previews"
-
-
-# What a deploy changes
 
 
 def templates(objects: list[Plain]) -> dict[str, Plain]:
@@ -299,9 +238,6 @@ def test_the_page_never_stops_and_two_servers_never_share_a_database() -> None:
     assert one(objects, "Deployment", "temporal")["spec"]["strategy"] == {"type": "Recreate"}
 
 
-# Probes
-
-
 @pytest.mark.parametrize("case", WORKLOADS)
 def test_every_start_is_looked_at_each_second(case: str) -> None:
     for name, container in containers(plain(case)).items():
@@ -330,9 +266,6 @@ def test_the_server_is_a_sidecar_that_is_asked_whether_it_serves() -> None:
     assert server["startupProbe"]["grpc"] == {"port": 7233, "service": "temporal.api.workflowservice.v1.WorkflowService"}
 
 
-# temporal-server
-
-
 def test_the_server_takes_eight_connections() -> None:
     env = variables(containers(workloads(attempt("shop")))["temporal-server"])
     main, visibility = (int(env[name]) for name in ("SQL_MAX_CONNS", "SQL_VIS_MAX_CONNS"))
@@ -353,118 +286,3 @@ def test_with_an_authority_every_connection_is_verified_and_without_none_is_encr
 
 def test_the_template_job_s_name_is_a_name_of_kubernetes() -> None:
     assert template_job_name("1.32.2") == "template-1-32-2"
-
-
-# Secrets
-
-
-def secret_references(container: Plain) -> set[tuple[str, str]]:
-    """(Secret, key or *) that a container sees as variables."""
-    by_key = {
-        (ref["name"], ref["key"]) for e in container.get("env", []) if (ref := e.get("valueFrom", {}).get("secretKeyRef")) is not None
-    }
-    return by_key | {(source["secretRef"]["name"], "*") for source in container.get("envFrom", [])}
-
-
-def test_secrets_are_seen_only_where_they_are_needed() -> None:
-    seen = {name: secret_references(container) for name, container in containers(workloads(attempt("shop"))).items()}
-    application = {(APP_SECRET, "*"), (DATABASE_SECRET, SECRET_APP_URL)}
-    assert seen == {
-        "backend": application,
-        "python-worker": application,
-        "temporal-server": {(DATABASE_SECRET, SECRET_TEMPORAL_PASSWORD)},
-        "temporal-ui": set(),
-    }
-    assert SECRET_APP_PASSWORD not in str(seen)
-
-
-def test_secrets_as_files_are_mounted_in_the_application_s_containers_only() -> None:
-    objects = workloads(attempt("forum"))
-    mounting = {name for name, c in containers(objects).items() if any(mount["name"] == APP_SECRET for mount in c.get("volumeMounts", []))}
-    assert mounting == {"edge", "rails", "mailer", "python-worker"}
-    assert all(not c.get("envFrom") for c in containers(objects).values())
-
-
-# The application's environment
-
-
-@pytest.mark.parametrize("case", ["shop-elsewhere-workloads", "forum-elsewhere-workloads"])
-def test_nothing_is_rendered_over_an_address_that_the_secrets_set(case: str) -> None:
-    for name, container in containers(plain(case)).items():
-        assert "TEMPORAL_SERVER_ADDRESS" not in {entry["name"] for entry in container["env"]}, name
-
-
-def test_the_webapp_dials_the_service_and_the_worker_its_neighbour() -> None:
-    found = containers(workloads(attempt("shop")))
-    assert variables(found["backend"])["TEMPORAL_SERVER_ADDRESS"] == "temporal.pr-123.svc.cluster.local:7233"
-    assert variables(found["python-worker"])["TEMPORAL_SERVER_ADDRESS"] == "localhost:7233"
-
-
-@pytest.mark.parametrize("secrets", [SECRETS, SecretsReport(sets_temporal_address=True)], ids=["own Temporal", "Temporal elsewhere"])
-def test_a_variable_of_the_stack_file_wins_over_nothing_of_ours(secrets: SecretsReport) -> None:
-    worker = attempt("shop").request.stack.temporal.worker
-    written = worker.model_copy(update={"env": {"TEMPORAL_SERVER_ADDRESS": "theirs", "DATABASE_URL": "theirs", "OTHER": "theirs"}})
-    stack = edited(attempt("shop"), temporal=attempt("shop").request.stack.temporal.model_copy(update={"worker": written}))
-    kept = {name for name, value in variables(containers(workloads(stack, secrets))["python-worker"]).items() if value == "theirs"}
-    assert kept == {"OTHER"}
-
-
-def with_words(words: tuple[str, ...], env: dict[str, str]) -> Plain:
-    """The shop's backend with another command, probe and environment."""
-    shop = attempt("shop")
-    (backend,) = shop.request.stack.webapp.containers
-    readiness = backend.readiness and backend.readiness.model_copy(update={"path": None, "command": words})
-    container = backend.model_copy(update={"command": words, "env": env, "readiness": readiness})
-    webapp = shop.request.stack.webapp.model_copy(update={"containers": (container,)})
-    return containers(workloads(edited(shop, webapp=webapp)))["backend"]
-
-
-DOLLARS = st.text(alphabet=st.sampled_from("$()AB{}é \n"), max_size=12)
-ANYTHING = st.text(max_size=30).filter(lambda text: not re.search(r"\{(url|pr|commit)\}", text))
-TEXT = DOLLARS | ANYTHING
-
-
-@settings(deadline=None)  # a busy machine is no failure
-@given(words=st.lists(TEXT, min_size=1, max_size=3).map(tuple), value=TEXT)
-def test_what_the_stack_file_says_arrives_in_the_container_as_it_was_written(words: tuple[str, ...], value: str) -> None:
-    container = with_words(words, {"A": "expanded", "V": value})
-    known = variables(container)
-    assert expand(known["V"], {"A": "expanded", "B": "expanded"}) == value
-    for command in (container["command"], container["readinessProbe"]["exec"]["command"], container["startupProbe"]["exec"]["command"]):
-        assert tuple(expand(word, known) for word in command) == words
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("$(A)", "a"),
-        ("$$(A)", "$(A)"),
-        ("$$$(A)", "$a"),
-        ("$(B)", "$(B)"),
-        ("$A", "$A"),
-        ("$(A", "$(A"),
-        ("a$", "a$"),
-        ("$$", "$"),
-        ("$é", "$é"),
-    ],
-)
-def test_the_reference_of_the_kubelet_s_expansion_is_right(text: str, expected: str) -> None:
-    """Cases of expand_test.go."""
-    assert expand(text, {"A": "a"}) == expected
-
-
-def test_placeholders_are_replaced_in_values_and_nowhere_else() -> None:
-    container = with_words(("serve", "{pr}"), {"URL": "{url}/x", "BOTH": "{pr}-{commit}", "OTHER": "{app} {{pr}} {URL}"})
-    assert container["command"] == ["serve", "{pr}"]
-    assert {name: variables(container)[name] for name in ("URL", "BOTH", "OTHER")} == {
-        "URL": "http://pr-123.preview.example.com:8080/x",
-        "BOTH": "123-3f2a9c1d",
-        "OTHER": "{app} {123} {URL}",
-    }
-
-
-def test_a_stack_without_one_public_port_is_refused() -> None:
-    text = (FOLDER / "stacks" / "forum.yaml").read_text()
-    webapp = load_stack_file(text, namespace_template="pr-{pr}").webapp.model_copy(update={"public": None})
-    with pytest.raises(InvalidInputError, match="public"):
-        public_container(webapp)
