@@ -1,25 +1,50 @@
 """The workloads of a stack: applied, then awaited."""
 
+from contextlib import aclosing
+
 from temporalio import activity
 
+from activities.applying import apply_all
+from activities.clock import Clock, utc_now
+from activities.heartbeat import heartbeats
+from activities.rollout import Rollout
 from gateways.cluster import Cluster
 from gateways.records import Records
+from stack.diagnosis import Ready, Waiting
+from stack.manifests import to_dict, workload_objects
+from stack.manifests.blueprint import Postgres
 from stack.models import Application, Attempt, Check
+from stack.names import Names
 from stack.settings import Settings
 
 
 class WorkloadActivities:
     """Applies both workloads and says when they are ready or why they never will be."""
 
-    def __init__(self, cluster: Cluster, records: Records, settings: Settings) -> None:
+    def __init__(self, cluster: Cluster, records: Records, settings: Settings, postgres: Postgres, clock: Clock = utc_now) -> None:
         self._cluster, self._records, self._settings = cluster, records, settings
+        self._postgres, self._clock = postgres, clock
 
     @activity.defn(name="apply_stack")
     async def apply_stack(self, application: Application) -> None:
         """Deployments, Services, Ingress and configuration, by server-side apply. Raises OutdatedError."""
-        raise NotImplementedError
+        address, ca = (self._postgres.host, self._postgres.port), self._postgres.ca
+        objects = workload_objects(application, self._settings, database_ca=ca, database_address=address)
+        attempt = application.attempt
+        await self._records.confirm(Names(attempt.namespace), attempt.generation)
+        async with heartbeats(f"applying the workloads of {attempt.namespace}"):
+            await apply_all(self._cluster, map(to_dict, objects))
 
     @activity.defn(name="await_ready")
     async def await_ready(self, attempt: Attempt) -> Check:
         """Passed as soon as both workloads are ready, or the diagnosis. Heartbeats with a sentence about what it waits for."""
-        raise NotImplementedError
+        rollout = Rollout(self._cluster, attempt, activity.info().scheduled_time, self._clock)
+        async with aclosing(self._cluster.follow(attempt.namespace)) as views:
+            async for view in views:
+                judgement = await rollout.judge(view)
+                if not isinstance(judgement, Waiting):
+                    return Check(diagnosis=None if isinstance(judgement, Ready) else judgement)
+                if rollout.is_over:
+                    break
+                activity.heartbeat(judgement.reason)
+        return Check(diagnosis=await rollout.last_word())

@@ -20,6 +20,7 @@ class View:
     """What a namespace holds at one moment, of the kinds that tell whether its stack is ready."""
 
     deployments: Sequence[Object]
+    replica_sets: Sequence[Object]
     pods: Sequence[Object]
     events: Sequence[Object]
 

@@ -21,7 +21,8 @@ from yaml import YAMLError
 from gateways.translation import Answer, refusal, unreachable, will_pass
 from stack.errors import InvalidInputError
 
-CALL: Final = aiohttp.ClientTimeout(total=8, sock_connect=3)
+CALL_SECONDS: Final = 8.0
+CONNECT_SECONDS: Final = 3.0
 TOKEN_PERIOD_SECONDS: Final = 30.0
 """A token in a file is renewed by somebody else (the kubelet, the local platform) long before it expires: re-read it this often."""
 
@@ -49,6 +50,8 @@ class Request:
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
     content_type: str = "application/json"
+    seconds: float = CALL_SECONDS
+    """How long the whole answer may take."""
 
 
 class Session:
@@ -90,7 +93,7 @@ class Session:
 
     async def _ask(self, request: Request) -> Answer:
         try:
-            response = await self._send(request, CALL)
+            response = await self._send(request, aiohttp.ClientTimeout(total=request.seconds, sock_connect=CONNECT_SECONDS))
             return Answer(response.status, await _text(response))
         except CLIENT_ERRORS as error:
             raise unreachable(error, request.did, request.obj) from None
@@ -98,7 +101,7 @@ class Session:
     @asynccontextmanager
     async def stream(self, request: Request, *, quiet_seconds: float) -> AsyncIterator[aiohttp.StreamReader]:
         """An answer to be read line by line. A connection on which nothing comes for `quiet_seconds` is a broken one."""
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=3, sock_read=quiet_seconds)
+        limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=quiet_seconds)
         try:
             response = await self._send(request, limits)
             try:

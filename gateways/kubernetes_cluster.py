@@ -19,9 +19,11 @@ from stack.names import MANAGER
 APPLY: Final = "application/apply-patch+yaml"
 STRICT: Final = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
 LOG_LIMIT_BYTES: Final = 1_000_000
+LOG_SECONDS: Final = 3.0
+"""A log comes from the kubelet of some node; whoever waits for a stack must not hang on one that is away."""
 SERVERS_OWN: Final = ("resourceVersion", "managedFields", "generation")
 CONTROLLERS_OWN: Final = "deployment.kubernetes.io/"
-VIEWED: Final = ("Deployment", "Pod", "Event")
+VIEWED: Final = ("Deployment", "ReplicaSet", "Pod", "Event")
 
 
 class KubernetesCluster:
@@ -93,16 +95,14 @@ class KubernetesCluster:
         await self._session.call(request, accept={HTTPStatus.NOT_FOUND})
 
     async def view(self, namespace: str) -> View:
-        deployments, pods, events = await asyncio.gather(*(self.list_objects(kind, namespace) for kind in VIEWED))
-        return View(deployments, pods, events)
+        return View(*await asyncio.gather(*(self.list_objects(kind, namespace) for kind in VIEWED)))
 
     async def follow(self, namespace: str) -> AsyncGenerator[View, None]:
         changed = asyncio.Event()
         mirrors = [Mirror(self._session, KINDS[kind].path(namespace), changed) for kind in VIEWED]
         async with aclosing(follow(mirrors, changed)) as beats:
             async for _ in beats:
-                deployments, pods, events = (list(mirror.objects.values()) for mirror in mirrors)
-                yield View(deployments, pods, events)
+                yield View(*(list(mirror.objects.values()) for mirror in mirrors))
 
     async def watch(self, kind: str, name: str, namespace: str | None = None) -> AsyncGenerator[Object | None, None]:
         changed = asyncio.Event()
@@ -115,7 +115,9 @@ class KubernetesCluster:
         """400 is the answer when the container has not started yet or has no previous life."""
         query = {"container": container, "tailLines": str(lines), "limitBytes": str(LOG_LIMIT_BYTES), "previous": str(previous).lower()}
         path = f"{KINDS['Pod'].path(namespace, pod)}/log"
-        request = Request("GET", path, "reading the log of", f"{label('Pod', pod, namespace)} container {container}", query)
+        request = Request(
+            "GET", path, "reading the log of", f"{label('Pod', pod, namespace)} container {container}", query, seconds=LOG_SECONDS
+        )
         answer = await self._session.call(request, accept={HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST})
         return answer.text if answer.ok else ""
 

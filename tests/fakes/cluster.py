@@ -10,7 +10,7 @@ from typing import Any
 
 from gateways.cluster import Object, Propagation, View
 from gateways.kinds import KINDS, label
-from gateways.kubernetes_cluster import identity, substance
+from gateways.kubernetes_cluster import VIEWED, identity, substance
 from stack.errors import ConflictError, PreviewError, RejectedError
 
 Key = tuple[str, str, str]
@@ -125,8 +125,7 @@ class FakeCluster:
                 self.take(kind, name, namespace)
 
     async def view(self, namespace: str) -> View:
-        deployments, pods, events = [await self.list_objects(kind, namespace) for kind in ("Deployment", "Pod", "Event")]
-        return View(deployments, pods, events)
+        return View(*[await self.list_objects(kind, namespace) for kind in VIEWED])
 
     async def follow(self, namespace: str) -> AsyncGenerator[View, None]:
         with self._listening() as changed:

@@ -10,7 +10,7 @@ import pytest
 
 from gateways import connection, watching
 from gateways.cluster import Cluster
-from gateways.connection import Session
+from gateways.connection import Request, Session
 from gateways.kubernetes_cluster import KubernetesCluster
 from stack.errors import InvalidInputError, RejectedError, UnavailableError
 from tests.fakes.api_server import Handler, answer, connected, hang_up, lines, serving, write_kubeconfig
@@ -86,15 +86,15 @@ async def test_nobody_listens(call: str, tmp_path: Path) -> None:
             await CALLS[call](cluster)
 
 
-async def test_a_server_that_never_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "CALL", connection.aiohttp.ClientTimeout(total=0.1))
-
+async def test_a_server_that_never_answers(tmp_path: Path) -> None:
     async def forever(request: Any) -> Any:
         await asyncio.sleep(2)
 
-    async with serving(forever) as server, connected(tmp_path, server.url) as cluster:
+    async with serving(forever) as server:
+        session = await Session.connect(write_kubeconfig(tmp_path, server.url))
         with pytest.raises(UnavailableError, match="TimeoutError"):
-            await cluster.read("ConfigMap", "a", "pr-1")
+            await session.call(Request("GET", "/", "reading", "anything", seconds=0.1))
+        await session.close()
 
 
 @pytest.mark.parametrize("call", CALLS)

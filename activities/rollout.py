@@ -1,0 +1,77 @@
+"""From what a namespace holds to a judgement about it, with the log lines that the judgement needs."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Final
+
+from activities.clock import Clock
+from gateways.cluster import Cluster, View
+from stack.deadlines import readiness_deadlines, rollout_limit
+from stack.diagnosis import Judgement, Ready, Snapshot, Waiting, judge, needs_logs, out_of_time
+from stack.errors import UnavailableError
+from stack.masking import masked, secret_values
+from stack.models import Attempt, Diagnosis
+
+LOGS_EVERY: Final = timedelta(seconds=1)
+"""Logs are read at most this often, so that a stack that is starting as it should is not held up by them."""
+LOG_LINES: Final = 60
+
+
+class Rollout:
+    """One attempt on its way to readiness."""
+
+    def __init__(self, cluster: Cluster, attempt: Attempt, since: datetime, clock: Clock) -> None:
+        """`since`: when the attempt's objects were applied."""
+        self._cluster, self._namespace, self._since, self._clock = cluster, attempt.namespace, since, clock
+        self._deadlines = readiness_deadlines(attempt.request.stack)
+        self._limit = rollout_limit(attempt.request.stack)
+        self._logs: dict[tuple[str, str], str] = {}
+        self._logs_read_at = clock()
+
+    @property
+    def is_over(self) -> bool:
+        return self._clock() - self._since > self._limit
+
+    async def judge(self, view: View) -> Judgement:
+        """Whether the stack is ready, cannot become so, or is waited for. A diagnosis is confirmed by a fresh look at everything."""
+        judgement = judge(self._snapshot(view), self._clock())
+        if isinstance(judgement, Waiting) and self._clock() - self._logs_read_at >= LOGS_EVERY:
+            judgement = await self._judge_with_logs(view)
+        if isinstance(judgement, Diagnosis):
+            judgement = await self._judge_with_logs(await self._cluster.view(self._namespace))
+        return judgement
+
+    async def last_word(self) -> Diagnosis | None:
+        """When the time is over: one last look, then the diagnosis that it is over. None if that look finds the stack ready."""
+        view = await self._cluster.view(self._namespace)
+        judgement = await self._judge_with_logs(view)
+        if isinstance(judgement, Waiting):
+            return out_of_time(self._snapshot(view), self._clock(), self._limit)
+        return None if isinstance(judgement, Ready) else judgement
+
+    async def _judge_with_logs(self, view: View) -> Judgement:
+        wanted = needs_logs(self._snapshot(view))
+        tails = await asyncio.gather(*(self._tail(*each) for each in wanted))
+        if any(tails):
+            values = secret_values(await self._cluster.list_objects("Secret", self._namespace))
+            self._logs |= {(pod, container): masked(log, values) for (pod, container, _), log in zip(wanted, tails, strict=True) if log}
+        self._logs_read_at = self._clock()
+        return judge(self._snapshot(view), self._clock())
+
+    async def _tail(self, pod: str, container: str, previous: bool) -> str:
+        """A log that cannot be had now changes nothing: it is asked for again."""
+        try:
+            return await self._cluster.log_tail(self._namespace, pod, container, previous=previous, lines=LOG_LINES)
+        except UnavailableError:
+            return ""
+
+    def _snapshot(self, view: View) -> Snapshot:
+        return Snapshot(
+            since=self._since,
+            deployments=view.deployments,
+            pods=view.pods,
+            events=view.events,
+            replica_sets=view.replica_sets,
+            logs=self._logs,
+            deadlines=self._deadlines,
+        )
