@@ -4,10 +4,11 @@ import argparse
 import asyncio
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
+from typing import Any, TypeVar
 
 from stack.inputs import DeployWords, TeardownWords, deploy_request, duration, pr_number, teardown_request
 
@@ -19,6 +20,9 @@ from stack.errors import InvalidInputError, UnavailableError
 from stack.models import DeployRequest, Outcome, TeardownRequest
 from stack.names import namespace_for
 from stack.settings import Settings
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
@@ -37,16 +41,18 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def deploy(options: argparse.Namespace, settings: Settings, environment: Mapping[str, str]) -> int:
     """Asks for a preview and waits until it is ready, or says why it is not."""
-    request = _deploy_request(options, settings)
+    request, limit = both(lambda: _deploy_request(options, settings), lambda: duration(options.timeout, "--timeout"))
     namespace = namespace_for(request.pr, request.stack.app, settings.namespace_template)
-    return _request(request, namespace, options, settings, environment)
+    return _request(request, namespace, limit, options, settings, environment)
 
 
 def teardown(options: argparse.Namespace, settings: Settings, environment: Mapping[str, str]) -> int:
     """Asks for the preview to be gone and waits until it is seen gone."""
     words = TeardownWords(options.pr, options.repo, options.requested_at, options.reason)
-    request = teardown_request(words, request_id=_new_id(), now=datetime.now(UTC))
-    return _request(request, named_namespace(request.pr, options.app, settings), options, settings, environment)
+    request, limit = both(
+        lambda: teardown_request(words, request_id=_new_id(), now=datetime.now(UTC)), lambda: duration(options.timeout, "--timeout")
+    )
+    return _request(request, named_namespace(request.pr, options.app, settings), limit, options, settings, environment)
 
 
 def status(options: argparse.Namespace, settings: Settings, _environment: Mapping[str, str]) -> int:
@@ -97,14 +103,28 @@ def _deploy_request(options: argparse.Namespace, settings: Settings) -> DeployRe
     return deploy_request(words, request_id=_new_id(), now=datetime.now(UTC), namespace_template=settings.namespace_template)
 
 
+def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
+    """Both values, or one InvalidInputError with the problems of both."""
+    problems: list[str] = []
+    found: list[Any] = []
+    for check in (first, second):
+        try:
+            found.append(check())
+        except InvalidInputError as error:
+            problems += error.problems
+    if problems:
+        raise InvalidInputError(problems)
+    return found[0], found[1]
+
+
 def _request(
     request: DeployRequest | TeardownRequest,
     namespace: str,
+    limit: timedelta,
     options: argparse.Namespace,
     settings: Settings,
     environment: Mapping[str, str],
 ) -> int:
-    limit = duration(options.timeout, "--timeout")
     started = monotonic()
     stream = sys.stderr if options.json else sys.stdout
 

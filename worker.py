@@ -1,0 +1,138 @@
+"""The worker: settings → gateways → activities → Worker → SIGTERM. Everything is put together here and nowhere else."""
+
+import asyncio
+import inspect
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+from tenacity import before_sleep_log, retry, wait_exponential
+
+from activities.databases import DatabaseActivities
+from activities.namespaces import NamespaceActivities
+from activities.records import RecordActivities
+from activities.removal import RemovalActivities
+from activities.secrets import SecretActivities
+from activities.verification import VerificationActivities
+from activities.workloads import WorkloadActivities
+from gateways.kubernetes_cluster import KubernetesCluster
+from gateways.postgres import PostgresServer
+from gateways.postgres_databases import PostgresDatabases
+from gateways.postgres_template import PostgresTemplates
+from gateways.records import ClusterRecords
+from gateways.secret_files import EnvFiles
+from gateways.template_job import JobTemplates
+from gateways.temporal import TemporalFrontends
+from gateways.web import IngressWeb
+from stack.errors import InvalidInputError
+from stack.manifests.blueprint import Postgres
+from stack.settings import PREFIX, Settings
+from workflows.deploy_preview import DeployPreview
+from workflows.teardown_preview import TeardownPreview
+
+logger = logging.getLogger("worker")
+
+GRACE = timedelta(seconds=20)
+"""After SIGTERM, running activities may finish for this long; then they are cancelled and run again on another worker."""
+
+HEARTBEAT_THROTTLE = timedelta(seconds=1)
+"""A cancellation reaches an activity with its heartbeat; the SDK's default would make it wait for most of the heartbeat timeout."""
+
+PASSED_THROUGH = ("stack", "workflows", "activities", "gateways", "pydantic", "pydantic_core", "kubernetes", "psycopg", "httpx")
+"""Modules that the workflow sandbox does not load anew for each run: pure, or only named by workflows for their types."""
+
+
+@retry(wait=wait_exponential(multiplier=0.2, max=5), before_sleep=before_sleep_log(logger, logging.WARNING))
+async def connect() -> Client:
+    """Waits for the production Temporal, however long it is away."""
+    return await Client.connect(**ClientConfig.load_client_connect_config(), data_converter=pydantic_data_converter)
+
+
+async def build_activities(settings: Settings, resources: AsyncExitStack) -> list[Callable[..., Any]]:
+    """Every activity with the gateways it needs."""
+    cluster = await KubernetesCluster.connect(settings.kubeconfig)
+    resources.push_async_callback(cluster.close)
+    server = PostgresServer(required(settings.database_url_file, "database_url_file"), settings.database_ca_file)
+    postgres = as_pods_see_it(server, settings)
+    records, frontends = ClusterRecords(cluster, settings.home_namespace), TemporalFrontends()
+    templates = JobTemplates(PostgresTemplates(server), cluster, frontends, settings, postgres)
+    subjects: list[object] = [
+        RecordActivities(records, settings),
+        NamespaceActivities(cluster, records, settings, postgres),
+        DatabaseActivities(PostgresDatabases(server), templates, cluster, records, postgres),
+        SecretActivities(EnvFiles(settings.secrets_dir), cluster, records),
+        WorkloadActivities(cluster, records, settings, postgres),
+        VerificationActivities(IngressWeb(settings.ingress_address), frontends, cluster, settings),
+        RemovalActivities(cluster, records),
+    ]
+    return [method for subject in subjects for method in activity_methods(subject)]
+
+
+def activity_methods(subject: object) -> list[Callable[..., Any]]:
+    """The methods of an object that are marked as activities."""
+    methods = [method for _, method in inspect.getmembers(subject, inspect.ismethod)]
+    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
+
+
+def as_pods_see_it(server: PostgresServer, settings: Settings) -> Postgres:
+    """The shared PostgreSQL by the address that pods use."""
+    host, port = (settings.database_pod_address or server.address()).rsplit(":", 1)
+    return Postgres(host, int(port), settings.database_ca_file.read_text() if settings.database_ca_file else None)
+
+
+def required(path: Path | None, name: str) -> Path:
+    """A setting that the worker cannot do without."""
+    if path is None:
+        raise InvalidInputError([f"{PREFIX}{name.upper()} is missing: it must name a file"])
+    return path
+
+
+async def run(settings: Settings) -> None:
+    """Works until SIGTERM or SIGINT, then drains."""
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with AsyncExitStack() as resources:
+        activities = await build_activities(settings, resources)
+        worker = Worker(
+            await connect(),
+            task_queue=settings.task_queue,
+            workflows=[DeployPreview, TeardownPreview],
+            activities=activities,
+            workflow_runner=SandboxedWorkflowRunner(SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)),
+            graceful_shutdown_timeout=GRACE,
+            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        )
+        async with worker:
+            logger.info("polling task queue %s", settings.task_queue)
+            await stop.wait()
+            logger.info("draining for up to %s", GRACE)
+
+
+def main() -> int:
+    """Exit code 0 after SIGTERM, 2 when the settings cannot be used."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        asyncio.run(run(Settings.from_env(os.environ)))
+    except InvalidInputError as error:
+        print("\n".join(["The settings cannot be used:", *(f"  - {problem}" for problem in error.problems)]), file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # see starter.py
