@@ -1,7 +1,6 @@
 """Rules of the stack file that no single value shows: what must fit together, and what Kubernetes would refuse minutes later."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -79,27 +78,26 @@ def _images(stack: StackFile) -> Iterator[Finding]:
 
 
 def _public_port(stack: StackFile) -> Iterator[Finding]:
-    containers = {container.name: container.port for container in stack.webapp.containers}
+    names = [container.name for container in stack.webapp.containers]
+    with_port = [container.name for container in stack.webapp.containers if container.port]
+    public, place = stack.webapp.public, ("webapp", "public")
     also: tuple[Path, ...] = (("webapp", "containers"),)
-    with_port = [name for name, port in containers.items() if port]
-    public = stack.webapp.public
-    if public and public not in containers:
-        yield Finding(("webapp", "public"), f"there is no container `{public}`; the containers are: {', '.join(containers)}", also)
+    if public and public not in names:
+        yield Finding(place, f"there is no container `{public}`; the containers are: {', '.join(names)}", also)
     elif public and public not in with_port:
-        yield Finding(("webapp", "public"), f"container `{public}` has no port; give it a `port`", also)
+        yield Finding(place, f"container `{public}` has no port; give it a `port`", also)
     elif not with_port:
         yield Finding(("webapp", "containers"), "no container has a port; give the one that serves the page a `port`")
     elif not public and len(with_port) > 1:
-        text = f"{' and '.join(with_port)} have a port; say which one is public, such as `public: {with_port[0]}`"
-        yield Finding(("webapp", "public"), text, also)
+        yield Finding(place, f"{' and '.join(with_port)} have a port; say which one is public, such as `public: {with_port[0]}`", also)
 
 
 def _ports(stack: StackFile) -> Iterator[Finding]:
     """Containers of one pod share its ports."""
-    counts = Counter(container.port for container in stack.webapp.containers if container.port)
-    for position, container in enumerate(stack.webapp.containers):
-        if container.port and counts[container.port] > 1:
-            text = f"{container.port} is the port of two containers, which share one address; give each its own"
+    ports = [container.port for container in stack.webapp.containers]
+    for position, port in enumerate(ports):
+        if port and port in ports[:position]:
+            text = f"{port} is the port of two containers, which share one address; give each its own"
             yield Finding(("webapp", "containers", position, "port"), text)
     readiness = stack.temporal.worker.readiness
     if readiness and readiness.port in {FRONTEND_PORT, UI_PORT}:
@@ -180,14 +178,17 @@ def _quantities(stack: StackFile) -> Iterator[Finding]:
 
 
 def _sum_within_quota(stack: StackFile) -> Iterator[Finding]:
+    """Only what can never fit: our own containers and an update's second pod are counted by the quota itself."""
     resources = [process.resources for _, process in _processes(stack)]
-    also: tuple[Path, ...] = (("webapp", "containers"), ("temporal", "worker"))
-    if unit(stack.quota.memory) != "m" and sum(number(r.memory) for r in resources) > number(stack.quota.memory):
-        text = f"`{stack.quota.memory}` is less than the containers above ask for together; raise it or lower theirs"
-        yield Finding(("quota", "memory"), text, also)
-    if unit(stack.quota.cpu) in {"", "m"} and sum(number(r.cpu) for r in resources) > number(stack.quota.cpu):
-        text = f"`{stack.quota.cpu}` is less than the containers above ask for together; raise it or lower theirs"
-        yield Finding(("quota", "cpu"), text, also)
+    yield from _sum(stack.quota.memory, [each.memory for each in resources], "memory", {"m"})
+    yield from _sum(stack.quota.cpu, [each.cpu for each in resources], "cpu", set("kMGT") | {"Ki", "Mi", "Gi", "Ti"})
+
+
+def _sum(quota: str, amounts: list[str], key: str, wrong_units: set[str]) -> Iterator[Finding]:
+    if {unit(quota), *map(unit, amounts)} & wrong_units or sum(map(number, amounts)) <= number(quota):
+        return
+    text = f"`{quota}` is less than the app's containers ask for together; raise it or lower theirs"
+    yield Finding(("quota", key), text, (("webapp", "containers"), ("temporal", "worker")))
 
 
 def _lifetimes(stack: StackFile) -> Iterator[Finding]:
@@ -195,7 +196,7 @@ def _lifetimes(stack: StackFile) -> Iterator[Finding]:
         yield Finding(("ttl",), "must be longer than 0s and at most 90d")
     if not timedelta(0) < stack.failed_ttl <= LONGEST_TTL:
         yield Finding(("failedTtl",), "must be longer than 0s and at most 90d")
-    elif stack.failed_ttl > stack.ttl:
+    elif stack.failed_ttl > stack.ttl > timedelta(0) and "failed_ttl" in stack.model_fields_set:
         yield Finding(("failedTtl",), "must not be longer than `ttl`: a failed preview is kept only to be looked at", (("ttl",),))
 
 

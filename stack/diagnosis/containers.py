@@ -187,7 +187,7 @@ def database_refused(case: Case, part: Part) -> Diagnosis | None:
 
 
 def _database_was_the_end(case: Case, part: Part, *, final: bool) -> bool:
-    """A wrong password ends it for good; a closed address or a server that starts up must end the container twice, or still after a while."""
+    """A wrong password ends it for good; a closed address or a server that starts up must end it twice, or still after a while."""
     if ends := case.ends(part):
         return final or ends >= 2 or case.pod_age(part) > CONNECTION_PATIENCE
     return final and part.running_since is not None and case.now - part.running_since >= CONNECTION_PATIENCE
