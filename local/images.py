@@ -1,0 +1,136 @@
+"""Container images of the platform: built from our programs by buildah, kept in the user's cache as archives that containerd loads.
+
+They carry the public names (`docker.io/temporalio/server:1.32.2`), so that a manifest or Dockerfile is the same here as anywhere.
+"""
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from local import binaries
+from local.bases import BASES, node_js
+from local.commands import run, run_logged
+from local.locks import exclusive
+from local.modules import BY_NAME
+from local.progress import step
+from local.settings import COREDNS, ETCD, KUBERNETES, NODE_JS, PATHS, PAUSE, SKIPPER, TEMPORAL, TEMPORAL_UI
+
+DOCKERFILE = Path(__file__).parent / "images" / "Dockerfile"
+LOG = PATHS.logs / "images.log"
+ADVICE = "`make up` again goes on where this stopped."
+
+
+@dataclass(frozen=True)
+class Image:
+    """One image: its name, its stage in `images/Dockerfile`, and the module and base that the stage copies from."""
+
+    name: str
+    stage: str
+    module: str | None = None
+    base: str | None = None
+    on_node: bool = True
+    """False for those that only other images are built from."""
+
+    @property
+    def key(self) -> str:
+        parts = [_stage(self.stage), self.name]
+        if self.module:
+            parts.append(binaries.directory(BY_NAME[self.module]).name)
+        if self.base:
+            parts.append(BASES[self.base].key)
+        if self.stage == "node":
+            parts.append(NODE_JS)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+    @property
+    def archive(self) -> Path:
+        return PATHS.images / f"{self.stage}-{self.key}.tar"
+
+
+def _stage(name: str) -> str:
+    """The lines of one stage of the Dockerfile."""
+    stages = DOCKERFILE.read_text().split("\nFROM ")
+    return next(stage for stage in stages if stage.startswith(f"scratch AS {name}\n"))
+
+
+_CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+
+IMAGES = (
+    Image(f"registry.k8s.io/pause:{PAUSE}", "pause", "pause"),
+    Image(f"registry.k8s.io/etcd:{ETCD}", "etcd", "etcd"),
+    *(Image(f"registry.k8s.io/{name}:v{KUBERNETES}", name, "kubernetes") for name in _CONTROL_PLANE),
+    Image(f"registry.k8s.io/kube-proxy:v{KUBERNETES}", "kube-proxy", "kubernetes", "firewall"),
+    Image(f"registry.k8s.io/coredns/coredns:v{COREDNS}", "coredns", "coredns"),
+    Image(f"localhost/skipper:{SKIPPER}", "skipper", "skipper"),
+    Image(f"docker.io/temporalio/server:{TEMPORAL}", "temporal-server", "temporal"),
+    Image(f"docker.io/temporalio/admin-tools:{TEMPORAL}", "temporal-admin-tools", "temporal"),
+    Image(f"docker.io/temporalio/ui:{TEMPORAL_UI}", "temporal-ui", "temporal-ui"),
+    Image("docker.io/library/python:3.11-slim", "python", base="debian", on_node=False),
+    Image("docker.io/library/node:24-slim", "node", base="debian", on_node=False),
+)
+
+
+def build_all() -> None:
+    """Builds what is not in the cache. Raises PlatformError with the end of buildah's output."""
+    missing = [image for image in IMAGES if not image.archive.exists()]
+    for number, image in enumerate(missing, 1):
+        with step(f"image {image.stage} ({number} of {len(missing)})"):
+            build(image)
+
+
+def build(image: Image) -> None:
+    """Builds beside the archive and renames at the end; a second builder waits and then finds it done."""
+    with exclusive(image.archive.with_suffix(".lock"), f"another build of the image {image.stage}"):
+        if image.archive.exists():
+            return
+        with tempfile.TemporaryDirectory(dir=PATHS.images, prefix=f".{image.stage}-") as scratch, _context(image) as context:
+            draft = Path(scratch) / "image.tar"
+            target = ["--target", image.stage, "--tag", image.name, "--file", DOCKERFILE, context]
+            buildah(["bud", "--quiet", "--pull-never", *target], f"build the image {image.name}")
+            buildah(["push", "--quiet", image.name, f"docker-archive:{draft}:{image.name}"], f"save the image {image.name}")
+            draft.replace(image.archive)
+
+
+def buildah(arguments: Sequence[object], what: str, log: Path = LOG) -> None:
+    """Runs buildah on a store of our own, in a mount namespace of its own, so that it leaves no mount behind. Raises PlatformError."""
+    run_logged([*BUILDAH, *arguments], log, what=what, advice=ADVICE, env=_environment())
+
+
+def buildah_says(arguments: Sequence[object], what: str) -> str:
+    """As `buildah`, and returns what it printed."""
+    return run([*BUILDAH, *arguments], what=what, env=_environment())
+
+
+_STORE = PATHS.cache / "buildah"
+BUILDAH: tuple[object, ...] = (
+    *("unshare", "--mount", "--", "buildah", "--storage-driver", "overlay"),
+    *("--root", _STORE, "--runroot", _STORE / "run"),
+)
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "BUILDAH_ISOLATION": "chroot", "BUILDAH_HISTORY": "false"}
+
+
+@contextmanager
+def _context(image: Image) -> Iterator[Path]:
+    """A directory with what the stage copies: the module's programs and the base's files, as hard links."""
+    with tempfile.TemporaryDirectory(dir=PATHS.cache, prefix=".context-") as name:
+        context = Path(name)
+        if image.module:
+            for file in binaries.directory(BY_NAME[image.module]).iterdir():
+                os.link(file, context / file.name)
+        if image.base:
+            os.link(BASES[image.base].archive(), context / "root.tar")
+        if image.stage == "node":
+            shutil.copytree(node_js(), context / "nodejs", symlinks=True)
+        yield context
+
+
+def archives_for_node() -> list[Image]:
+    return [image for image in IMAGES if image.on_node]

@@ -1,0 +1,3 @@
+module temporalpreviews.local/pause
+
+go 1.27

@@ -1,0 +1,171 @@
+"""`up`, `down`, `purge` and `status`: what the Makefile's targets of these names do."""
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+from local import binaries, checks, cluster, family, host, images, locks, packages, postgres, temporal, worker
+from local.commands import write
+from local.errors import PlatformError
+from local.family import PLATFORM
+from local.modules import MODULES
+from local.progress import say, step
+from local.settings import PATHS, TEMPORAL_NAMESPACE, Ports
+from local.waiting import http_status, require
+
+COMMAND_LOCK = PATHS.home / "command.lock"
+
+
+def up(ports: Ports) -> None:
+    """Whatever the state before, afterwards the platform works. Raises PlatformError."""
+    with locks.exclusive(COMMAND_LOCK, "another command of this checkout"):
+        running = _is_ours_running()
+        if not running:
+            checks.check(PATHS, ports, cold=not _is_built())
+        build()
+        PATHS.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        family.write_configuration(ports)
+        if running:
+            _refresh()
+        else:
+            _start()
+        _converge(ports)
+    _say_where(ports)
+
+
+def build() -> None:
+    """Everything that can be made without starting anything: packages, programs, images. Raises PlatformError."""
+    packages.install()
+    for folder in (PATHS.binaries, PATHS.images, PATHS.tools):
+        folder.mkdir(parents=True, exist_ok=True)
+    binaries.build_all()
+    images.build_all()
+
+
+def _is_built() -> bool:
+    return all(binaries.directory(module).exists() for module in MODULES) and all(image.archive.exists() for image in images.IMAGES)
+
+
+def _is_ours_running() -> bool:
+    """Raises PlatformError when another checkout's is."""
+    holder = locks.owner()
+    if holder is None:
+        return False
+    if holder.checkout != PATHS.checkout:
+        raise locks.refused(holder)
+    if PLATFORM.answers():
+        return True
+    say("the platform is there but does not answer: ending it")
+    host.kill(holder.pid, 10.0)
+    return False
+
+
+def _start() -> None:
+    with step("start"):
+        host.clean()
+        cluster.forget_half_made()
+        host.prepare()
+        family.start()
+
+
+def _refresh() -> None:
+    if changed := PLATFORM.reload():
+        say(f"restarted with their new settings: {', '.join(changed)}")
+
+
+def _converge(ports: Ports) -> None:
+    """Kubernetes and Temporal do not need each other; the worker needs both."""
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(cluster.converge, ports), pool.submit(_converge_temporal, ports)]
+        for part in both:
+            part.result()
+    worker.write_files(postgres.previews(ports))
+    _write_environment(ports)
+    _start_worker()
+
+
+def _converge_temporal(ports: Ports) -> None:
+    production, previews = postgres.production(ports), postgres.previews(ports)
+    with step("PostgreSQL"):
+        for server in (production, previews):
+            PLATFORM.start(server.program)
+            require(server.answers, 60, f"PostgreSQL {server.name} answers", server.log)
+        postgres.ensure_deployer(previews)
+    with step("Temporal"):
+        if PLATFORM.states()["temporal"] != "RUNNING":
+            temporal.ensure_schema(production, ports)
+            PLATFORM.start("temporal")
+        temporal.register(ports)
+        PLATFORM.start("temporal-ui")
+        require(lambda: http_status("127.0.0.1", ports.temporal_ui, "/healthz") == 200, 30, "temporal-ui answers", _log("temporal-ui"))
+
+
+def _start_worker() -> None:
+    if not worker.SCRIPT.exists():
+        say("there is no worker.py in this checkout: no worker is started")
+        return
+    require(PATHS.deployer_token.exists, 30, "the worker has a token of its service account", _log("deployer-token"))
+    with step("worker"):
+        PLATFORM.start("worker")
+
+
+def _log(program: str) -> Path:
+    return PATHS.logs / f"{program}.log"
+
+
+def _write_environment(ports: Ports) -> None:
+    """`.local/env`: for people and tests, who are administrators; the worker's own values are PREVIEWS_… in it."""
+    values = {
+        **worker.environment(ports),
+        "KUBECONFIG": str(PATHS.admin_kubeconfig),
+        "TEMPORAL_UI_URL": f"http://127.0.0.1:{ports.temporal_ui}",
+        "PREVIEWS_TEST_POSTGRES_ADMIN_URL": postgres.previews(ports).admin_url,
+        "PREVIEWS_TEST_DEPLOYER_KUBECONFIG": str(PATHS.deployer_kubeconfig),
+        "PREVIEWS_TEST_BINARIES": binaries.search_path(),
+    }
+    write(PATHS.home / "env", "".join(f"export {name}='{value}'\n" for name, value in values.items()), 0o600)
+
+
+def _say_where(ports: Ports) -> None:
+    say(f"up. temporal-ui http://127.0.0.1:{ports.temporal_ui}/namespaces/{TEMPORAL_NAMESPACE} · settings: source .local/env")
+
+
+def down() -> None:
+    """Ends everything, databases and Temporal in good order. `.local/state` stays. Idempotent. Raises PlatformError."""
+    with locks.exclusive(COMMAND_LOCK, "another command of this checkout"):
+        holder = locks.owner()
+        if holder is not None and holder.checkout != PATHS.checkout:
+            raise locks.refused(holder)
+        if holder is not None:
+            with step("stop"):
+                family.end(holder.pid)
+        if shutil.which("ip") and os.geteuid() == 0:
+            host.clean()
+    say("down." if holder else "nothing was up.")
+
+
+def purge() -> None:
+    """`down`, and the databases, the cluster and the logs are gone too; what was built stays in the user's cache."""
+    down()
+    for folder in (PATHS.state, PATHS.logs, PATHS.home):
+        shutil.rmtree(folder, ignore_errors=True)
+    if PATHS.home.exists():
+        raise PlatformError(f"could not remove {PATHS.home}")
+    say("purged.")
+
+
+def status(ports: Ports) -> bool:
+    """Prints each program's state; True when everything that should run does."""
+    holder = locks.owner()
+    if holder is None:
+        say("down")
+        return False
+    say(f"up: {holder.checkout}")
+    states = {**PLATFORM.states(), **cluster.NODE.states()}
+    for name, state in states.items():
+        say(f"  {name:20} {state}")
+    for name, port in asdict(ports).items():
+        say(f"  127.0.0.1:{port:<10} {name}")
+    return all(state == "RUNNING" for state in states.values())

@@ -1,0 +1,167 @@
+"""The two PostgreSQL servers: `previews`, which pods reach with TLS, and `production`, for the production Temporal alone."""
+
+import os
+import secrets
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import psycopg
+from psycopg import sql
+
+from local.certificates import server_certificate
+from local.commands import run, write
+from local.errors import PlatformError
+from local.packages import POSTGRES_BIN
+from local.programs import Program, fingerprint, local_command
+from local.settings import HOST_ADDRESS, PATHS, PLATFORM_NETWORK, POSTGRES_DATA, POSTGRES_SOCKETS, Ports
+from local.waiting import wait_until
+
+AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--")
+ADDRESS_SECONDS = 60.0  # the host's address on the link to the node appears when the node starts
+
+
+@dataclass(frozen=True)
+class Server:
+    """One PostgreSQL server: data directory below `.local/state/postgres`, a port, and who may connect from where."""
+
+    name: str
+    address: str
+    port: int
+    access: str
+    """Lines of pg_hba.conf for TCP. Through the socket, which only root reaches, root is the superuser `postgres`."""
+
+    @property
+    def program(self) -> str:
+        return f"postgres-{self.name}"
+
+    @property
+    def admin_url(self) -> str:
+        """A superuser's connection through the socket."""
+        return f"postgresql://postgres@/postgres?host={POSTGRES_SOCKETS}&port={self.port}"
+
+    @property
+    def log(self) -> Path:
+        return PATHS.logs / f"{self.program}.log"
+
+    def answers(self) -> bool:
+        try:
+            psycopg.connect(self.admin_url, connect_timeout=2).close()
+        except psycopg.Error:
+            return False
+        return True
+
+    def settings(self) -> dict[str, str]:
+        shared = {"listen_addresses": self.address, "port": str(self.port), "unix_socket_directories": str(POSTGRES_SOCKETS)}
+        if self.name != "previews":
+            return {**shared, "shared_buffers": "64MB"}
+        return {**shared, "max_connections": "100", "ssl": "on", "ssl_cert_file": "server.crt", "ssl_key_file": "server.key"}
+
+
+def previews(ports: Ports) -> Server:
+    access = f"hostssl all all {PLATFORM_NETWORK} scram-sha-256"
+    return Server("previews", HOST_ADDRESS, ports.postgres_previews, access)
+
+
+def production(ports: Ports) -> Server:
+    return Server("production", "127.0.0.1", ports.postgres_production, "host all all 127.0.0.1/32 scram-sha-256")
+
+
+def programs(ports: Ports) -> list[Program]:
+    """SIGINT is PostgreSQL's fast shutdown: sessions are ended, nothing is lost."""
+    return [
+        Program(
+            server.program,
+            local_command("postgres", server.name),
+            order=10,
+            environment={**port_variables(ports), "SETTINGS": fingerprint(f"{server.settings()} {server.access}")},
+            stop_signal="INT",
+            stop_seconds=30,
+        )
+        for server in (previews(ports), production(ports))
+    ]
+
+
+def port_variables(ports: Ports) -> dict[str, str]:
+    return {f"LOCAL_PORT_{name.upper()}": str(value) for name, value in vars(ports).items()}
+
+
+def serve(name: str, ports: Ports) -> NoReturn:
+    """Makes the cluster if there is none yet, writes its configuration, and becomes the server. Raises PlatformError."""
+    server = {"previews": previews, "production": production}[name](ports)
+    data = POSTGRES_DATA / name
+    if not (data / "PG_VERSION").exists():
+        _initialise(data)
+    _configure(server, data)
+    if server.address != "127.0.0.1" and not wait_until(lambda: _has_address(server.address), ADDRESS_SECONDS):
+        raise PlatformError(f"the address {server.address} did not appear: see {PATHS.logs / 'node.log'}")
+    os.execvp(AS_POSTGRES[0], [*AS_POSTGRES, str(POSTGRES_BIN / "postgres"), "-D", str(data)])  # noqa: S606
+
+
+def _initialise(data: Path) -> None:
+    """`initdb` in a directory beside the real one: what an interrupted run leaves is never taken for a cluster."""
+    draft = data.with_name(f"{data.name}.new")
+    shutil.rmtree(draft, ignore_errors=True)
+    initdb = [POSTGRES_BIN / "initdb", "-D", draft, "-E", "UTF8", "--locale=C.UTF-8", "-A", "peer"]
+    run([*AS_POSTGRES, *initdb], what="make a PostgreSQL cluster")
+    if data.exists():
+        data.rmdir()
+    draft.rename(data)
+
+
+def _configure(server: Server, data: Path) -> None:
+    lines = [f"{name} = '{value}'" for name, value in server.settings().items()]
+    _give(data / "platform.conf", "\n".join(lines) + "\n")
+    main = data / "postgresql.conf"
+    if "include 'platform.conf'" not in main.read_text():
+        with main.open("a") as out:
+            out.write("\ninclude 'platform.conf'\n")
+    _give(data / "pg_hba.conf", f"local all all peer map=platform\n{server.access}\n")
+    _give(data / "pg_ident.conf", "platform root postgres\nplatform postgres postgres\n")
+    if server.name == "previews":
+        certificate, key = server_certificate()
+        _give(data / "server.crt", certificate)
+        _give(data / "server.key", key)
+
+
+def _give(path: Path, text: str) -> None:
+    write(path, text, 0o600)
+    shutil.chown(path, "postgres", "postgres")
+
+
+def _has_address(address: str) -> bool:
+    return address in run(["ip", "-4", "-oneline", "addr"], what="list addresses")
+
+
+def password(name: str) -> str:
+    """A role's password: random, made once, readable by root."""
+    path = PATHS.secrets / f"{name}.password"
+    if not path.exists():
+        write(path, secrets.token_urlsafe(24), 0o600)
+    return path.read_text()
+
+
+def ensure_role(server: Server, name: str, attributes: str) -> None:
+    """A role that logs in with our password, whatever it was before. `attributes` are SQL keywords of ours. Idempotent."""
+    with psycopg.connect(server.admin_url, autocommit=True) as connection:
+        known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
+        verb = "ALTER" if known else "CREATE"
+        statement: Any = f"{verb} ROLE {{}} LOGIN {attributes} PASSWORD {{}}"
+        connection.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Literal(password(name))))
+
+
+def ensure_deployer(server: Server) -> None:
+    """The worker's role on the previews server: it makes roles and databases, and is no superuser. Others may not even look in."""
+    ensure_role(server, "deployer", "NOSUPERUSER CREATEDB CREATEROLE")
+    with psycopg.connect(server.admin_url, autocommit=True) as connection:
+        for statement in (
+            "REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC",
+            "GRANT CONNECT ON DATABASE postgres, template1 TO deployer",
+        ):
+            connection.execute(statement)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], Ports.from_env(os.environ))

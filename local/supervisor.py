@@ -1,0 +1,102 @@
+"""Talks to a supervisord, the first process of the platform and again of the node, over its socket."""
+
+import contextlib
+import http.client
+import socket
+import struct
+import xmlrpc.client
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.errors import PlatformError, failed
+from local.settings import PATHS
+
+TIMEOUT = 60.0  # seconds; stopping PostgreSQL waits for its checkpoint
+RUNNING = frozenset({"RUNNING"})
+ON_ITS_WAY = frozenset({"STARTING", "BACKOFF"})
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(TIMEOUT)
+        self.sock.connect(str(self._path))
+
+
+class _Transport(xmlrpc.client.Transport):
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    def make_connection(self, host: Any) -> _Connection:  # noqa: ARG002  # the name is the library's
+        return _Connection(self._path)
+
+
+@dataclass(frozen=True)
+class Supervisor:
+    """One supervisord, by its socket."""
+
+    socket: Path
+
+    @property
+    def _rpc(self) -> Any:
+        return xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(self.socket)).supervisor
+
+    def answers(self) -> bool:
+        try:
+            return bool(self._rpc.getState()["statename"] == "RUNNING")
+        except (OSError, http.client.HTTPException, xmlrpc.client.Error):
+            return False
+
+    def pid(self) -> int:
+        """Process ID of the supervisord as we see it, whichever PID namespace it is in. Raises OSError if it is gone."""
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(self.socket))
+            return int(struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
+
+    def states(self) -> dict[str, str]:
+        """Name of each program → supervisord's word for its state."""
+        return {info["name"]: info["statename"] for info in self._rpc.getAllProcessInfo()}
+
+    def started_at(self, name: str) -> int:
+        """Seconds since the epoch."""
+        return int(self._rpc.getProcessInfo(name)["start"])
+
+    def start(self, name: str) -> None:
+        """Starts a program that is not running and returns when it has been up for its `startsecs`. Raises PlatformError."""
+        if self.states().get(name) in RUNNING | ON_ITS_WAY:
+            return
+        try:
+            self._rpc.startProcess(name)
+        except xmlrpc.client.Fault as fault:
+            if "ALREADY_STARTED" in fault.faultString:
+                return
+            advice = "Mend what it complains about, then `make up`."
+            raise failed(f"{name} does not start ({fault.faultString})", PATHS.logs / f"{name}.log", advice) from fault
+
+    def stop(self, name: str) -> None:
+        with contextlib.suppress(xmlrpc.client.Fault):  # it was not running
+            self._rpc.stopProcess(name)
+
+    def reload(self) -> list[str]:
+        """Reads the configuration again and restarts exactly the programs whose entry changed; returns their names."""
+        try:
+            ((added, changed, removed),) = self._rpc.reloadConfig()
+        except xmlrpc.client.Fault as fault:
+            raise PlatformError(f"supervisord refuses its new configuration: {fault.faultString}") from fault
+        for name in [*removed, *changed]:
+            self._rpc.stopProcessGroup(name)
+            self._rpc.removeProcessGroup(name)
+        for name in [*changed, *added]:
+            self._rpc.addProcessGroup(name)
+        return [*added, *changed, *removed]
+
+    def shutdown(self) -> None:
+        """Asks for an orderly end, last started first; returns at once."""
+        with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Fault):
+            self._rpc.shutdown()

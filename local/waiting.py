@@ -1,0 +1,51 @@
+"""Waits for something to become true."""
+
+import http.client
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from local.errors import PlatformError, failed
+
+POLL = 0.1  # seconds
+
+
+def wait_until(true: Callable[[], bool], seconds: float) -> bool:
+    """True as soon as `true()` is; False when `seconds` have passed."""
+    until = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > until:
+            return False
+        time.sleep(POLL)
+    return True
+
+
+def require(true: Callable[[], bool], seconds: float, what: str, log: Path | None = None) -> None:
+    """Raises PlatformError, with the end of the log, when `what` has not come true in time."""
+    if wait_until(true, seconds):
+        return
+    message = f"{what}: not after {seconds:.0f} s"
+    advice = "`make down && make up` starts everything afresh and keeps the data."
+    raise failed(message, log, advice) if log else PlatformError(f"{message}. {advice}")
+
+
+def answers(host: str, port: int, timeout: float = 1.0) -> bool:
+    """Whether a TCP connection is accepted."""
+    try:
+        with socket.create_connection((host, port), timeout):
+            return True
+    except OSError:
+        return False
+
+
+def http_status(host: str, port: int, path: str = "/", timeout: float = 2.0) -> int | None:
+    """The status that a GET is answered with; None when there is no answer."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
