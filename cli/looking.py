@@ -8,7 +8,7 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli.report import rows
-from cli.temporal import connect
+from cli.temporal import connect, translated
 from stack.models import Outcome, State
 from stack.names import Names
 from workflows.attributes import COMMIT, PHASE, PR, REPOSITORY, URL
@@ -31,13 +31,14 @@ async def status_of(pr: int, namespace: str) -> Outcome:
     """How the preview is: the outcome of its newest request, or how far that is."""
     client = await connect()
     handle = client.get_workflow_handle(Names(namespace).workflow_id, result_type=Closing)
-    try:
-        description = await handle.describe()
-    except RPCError as error:
-        if error.status != RPCStatusCode.NOT_FOUND:
-            raise
-        return Outcome(request_id="-", state="gone", pr=pr, note="no request for it is known")
-    return await _newest_outcome(handle, description.status, pr)
+    with translated("asking for the preview's state"):
+        try:
+            description = await handle.describe()
+        except RPCError as error:
+            if error.status != RPCStatusCode.NOT_FOUND or "namespace" in str(error).lower():
+                raise
+            return Outcome(request_id="-", state="gone", pr=pr, note="no request for it is known")
+        return await _newest_outcome(handle, description.status, pr)
 
 
 async def _newest_outcome(handle: WorkflowHandle[object, Closing], status: WorkflowExecutionStatus | None, pr: int) -> Outcome:
@@ -54,9 +55,10 @@ async def known_previews() -> list[Known]:
     """The newest run of every pull request, by number."""
     client: Client = await connect()
     newest: dict[str, WorkflowExecution] = {}
-    async for run in client.list_workflows(f"WorkflowType IN ('{DEPLOY_WORKFLOW}', '{TEARDOWN_WORKFLOW}')"):
-        if run.id not in newest or run.start_time > newest[run.id].start_time:
-            newest[run.id] = run
+    with translated("listing previews"):
+        async for run in client.list_workflows(f"WorkflowType IN ('{DEPLOY_WORKFLOW}', '{TEARDOWN_WORKFLOW}')"):
+            if run.id not in newest or run.start_time > newest[run.id].start_time:
+                newest[run.id] = run
     return sorted((_known(run) for run in newest.values()), key=lambda known: known.pr)
 
 

@@ -5,18 +5,18 @@ import asyncio
 import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
-
-from stack.inputs import DeployWords, TeardownWords, deploy_request, duration, pr_number, teardown_request
 
 from cli import github
 from cli.arguments import parser
 from cli.exits import Exit, exit_code
 from cli.report import as_json, as_text, complain, reporter
 from stack.errors import InvalidInputError, UnavailableError
+from stack.inputs import DeployWords, TeardownWords, deploy_request, duration, pr_number, teardown_request
 from stack.models import DeployRequest, Outcome, TeardownRequest
 from stack.names import namespace_for
 from stack.settings import Settings
@@ -25,12 +25,21 @@ A = TypeVar("A")
 B = TypeVar("B")
 
 
+@dataclass(frozen=True)
+class Call:
+    """One command as it was given."""
+
+    options: argparse.Namespace
+    settings: Settings
+    environment: Mapping[str, str]
+
+
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Runs one command. Everything that can go wrong has its exit code and one clear message on standard error."""
     options = parser().parse_args(arguments)
     try:
         settings = Settings.from_env(environment)
-        return COMMANDS[options.command](options, settings, environment)
+        return COMMANDS[options.command](Call(options, settings, environment))
     except InvalidInputError as error:
         complain("Invalid input, nothing was started:\n" + "\n".join(f"  - {problem}" for problem in error.problems))
         return Exit.INVALID
@@ -39,47 +48,47 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return Exit.UNREACHABLE
 
 
-def deploy(options: argparse.Namespace, settings: Settings, environment: Mapping[str, str]) -> int:
+def deploy(call: Call) -> int:
     """Asks for a preview and waits until it is ready, or says why it is not."""
-    request, limit = both(lambda: _deploy_request(options, settings), lambda: duration(options.timeout, "--timeout"))
-    namespace = namespace_for(request.pr, request.stack.app, settings.namespace_template)
-    return _request(request, namespace, limit, options, settings, environment)
+    request, limit = both(lambda: _deploy_request(call), lambda: duration(call.options.timeout, "--timeout"))
+    namespace = namespace_for(request.pr, request.stack.app, call.settings.namespace_template)
+    return _request(request, namespace, limit, call)
 
 
-def teardown(options: argparse.Namespace, settings: Settings, environment: Mapping[str, str]) -> int:
+def teardown(call: Call) -> int:
     """Asks for the preview to be gone and waits until it is seen gone."""
-    words = TeardownWords(options.pr, options.repo, options.requested_at, options.reason)
+    words = TeardownWords(call.options.pr, call.options.repo, call.options.requested_at, call.options.reason)
     request, limit = both(
-        lambda: teardown_request(words, request_id=_new_id(), now=datetime.now(UTC)), lambda: duration(options.timeout, "--timeout")
+        lambda: teardown_request(words, request_id=_new_id(), now=datetime.now(UTC)), lambda: duration(call.options.timeout, "--timeout")
     )
-    return _request(request, named_namespace(request.pr, options.app, settings), limit, options, settings, environment)
+    return _request(request, named_namespace(request.pr, call.options.app, call.settings), limit, call)
 
 
-def status(options: argparse.Namespace, settings: Settings, _environment: Mapping[str, str]) -> int:
+def status(call: Call) -> int:
     """Tells how one preview is. Exit code 0 whatever it is: the question was answered."""
     from cli.looking import status_of  # noqa: PLC0415 (start-up time of deploy)
 
-    pr = pr_number(options.pr)
-    outcome = asyncio.run(status_of(pr, named_namespace(pr, options.app, settings)))
+    pr = pr_number(call.options.pr)
+    outcome = asyncio.run(status_of(pr, named_namespace(pr, call.options.app, call.settings)))
     print(as_text(outcome))
-    if options.json:
+    if call.options.json:
         print(as_json(outcome))
     return Exit.REACHED
 
 
-def list_previews(options: argparse.Namespace, _settings: Settings, _environment: Mapping[str, str]) -> int:
+def list_previews(call: Call) -> int:
     """Tells about all previews that the production Temporal remembers."""
     from cli.looking import known_previews, listing  # noqa: PLC0415 (start-up time of deploy)
 
-    print(listing(asyncio.run(known_previews()), as_object=options.json))
+    print(listing(asyncio.run(known_previews()), as_object=call.options.json))
     return Exit.REACHED
 
 
-def render(options: argparse.Namespace, settings: Settings, _environment: Mapping[str, str]) -> int:
+def render(call: Call) -> int:
     """Prints the objects of the stack. Nothing is started, no cluster is asked."""
     from stack.manifests import render as render_stack  # noqa: PLC0415 (the Kubernetes models take half a second to import)
 
-    print(render_stack(_deploy_request(options, settings), settings), end="")
+    print(render_stack(_deploy_request(call), call.settings), end="")
     return Exit.REACHED
 
 
@@ -93,14 +102,16 @@ def named_namespace(pr: int, app: str, settings: Settings) -> str:
     return namespace_for(pr, app, settings.namespace_template)
 
 
-def _deploy_request(options: argparse.Namespace, settings: Settings) -> DeployRequest:
-    path = Path(options.stack)
+def _deploy_request(call: Call) -> DeployRequest:
+    path = Path(call.options.stack)
     try:
         stack = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError([f"--stack {path}: cannot be read ({error}); give the path of the stack file"]) from None
-    words = DeployWords(options.pr, options.repo, options.sha, options.image, stack, options.stack, options.requested_at)
-    return deploy_request(words, request_id=_new_id(), now=datetime.now(UTC), namespace_template=settings.namespace_template)
+    words = DeployWords(
+        call.options.pr, call.options.repo, call.options.sha, call.options.image, stack, call.options.stack, call.options.requested_at
+    )
+    return deploy_request(words, request_id=_new_id(), now=datetime.now(UTC), namespace_template=call.settings.namespace_template)
 
 
 def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
@@ -121,28 +132,26 @@ def _request(
     request: DeployRequest | TeardownRequest,
     namespace: str,
     limit: timedelta,
-    options: argparse.Namespace,
-    settings: Settings,
-    environment: Mapping[str, str],
+    call: Call,
 ) -> int:
     started = monotonic()
-    stream = sys.stderr if options.json else sys.stdout
+    stream = sys.stderr if call.options.json else sys.stdout
 
     async def send_and_follow() -> Outcome:
         from cli.temporal import connect, follow, send  # noqa: PLC0415 (invalid input is told without loading the SDK)
 
-        handle = await send(await connect(), namespace, request, settings.task_queue)
-        if options.no_wait:
+        handle = await send(await connect(), namespace, request, call.settings.task_queue)
+        if call.options.no_wait:
             return Outcome(request_id=request.id, state="running", pr=request.pr, note="handed over")
         return await follow(handle, request, limit, reporter(stream))
 
     outcome = asyncio.run(send_and_follow())
     reporter(stream)(outcome)
     print(as_text(outcome, monotonic() - started), file=stream)
-    if options.json:
+    if call.options.json:
         print(as_json(outcome))
-    github.publish(outcome, environment)
-    return Exit.REACHED if options.no_wait else exit_code(outcome)
+    github.publish(outcome, call.environment)
+    return Exit.REACHED if call.options.no_wait else exit_code(outcome)
 
 
 def _new_id() -> str:

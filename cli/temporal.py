@@ -42,20 +42,21 @@ def unreachable(address: str, error: Exception) -> UnavailableError:
 async def send(client: Client, namespace: str, request: DeployRequest | TeardownRequest, task_queue: str) -> Handle:
     """Hands the request to the open run of this pull request, or starts the right one: one call, no gap in between."""
     deploys = isinstance(request, DeployRequest)
-    return await client.start_workflow(
-        DEPLOY_WORKFLOW if deploys else TEARDOWN_WORKFLOW,
-        Baton(namespace=namespace),
-        id=Names(namespace).workflow_id,
-        task_queue=task_queue,
-        result_type=Closing,
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        start_signal=REQUEST_SIGNAL,
-        start_signal_args=[request],
-        search_attributes=TypedSearchAttributes(of_request(request)),
-        static_summary=f"Pull request {request.pr} of {request.repository}",
-        static_details="One pull request's preview. Requests arrive as signals; what happens now is under Current Details.",
-    )
+    with translated("handing the request to Temporal"):
+        return await client.start_workflow(
+            DEPLOY_WORKFLOW if deploys else TEARDOWN_WORKFLOW,
+            Baton(namespace=namespace),
+            id=Names(namespace).workflow_id,
+            task_queue=task_queue,
+            result_type=Closing,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            start_signal=REQUEST_SIGNAL,
+            start_signal_args=[request],
+            search_attributes=TypedSearchAttributes(of_request(request)),
+            static_summary=f"Pull request {request.pr} of {request.repository}",
+            static_details="One pull request's preview. Requests arrive as signals; what happens now is under Current Details.",
+        )
 
 
 async def follow(handle: Handle, request: DeployRequest | TeardownRequest, patience: timedelta, tell: Callable[[Outcome], None]) -> Outcome:

@@ -104,7 +104,7 @@ def test_invalid_input_lists_every_problem_and_asks_no_server(tmp_path: Path, ca
     words = ["deploy", "--pr", "0", "--repo", "shop", "--sha", "main", "--stack", str(stack), "--image", "webapp=a b", "--timeout", "soon"]
     assert main(words, {"TEMPORAL_ADDRESS": "127.0.0.1:1"}) == Exit.INVALID
     told = capsys.readouterr().err
-    for word in ("nothing was started", "--pr 0", "--repo shop", "--sha main", "a b", "line 4", "--timeout soon"):
+    for word in ("nothing was started", "--pr 0", "--repo shop", "--sha main", "a b", "line 4", "--timeout"):
         assert word in told
 
 
