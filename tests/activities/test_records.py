@@ -1,0 +1,125 @@
+"""Proves that one request owns a pull request, however often and late a step is run."""
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.records import RecordActivities
+from gateways.records import ClusterRecords
+from stack.errors import ConflictError, ForeignNamespaceError, OutdatedError, RejectedError
+from stack.models import Claim, Claiming, Outcome, Record, Request, Settlement, State
+from stack.names import Names
+from stack.settings import Settings
+from tests.activities.conftest import HOME
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.requests import NOON, deploy, teardown
+
+NAMES = Names("pr-1")
+
+
+@pytest.fixture
+def activities(records: ClusterRecords) -> RecordActivities:
+    return RecordActivities(records, Settings(), clock=lambda: NOON)
+
+
+async def claim(activities: RecordActivities, request: Request) -> Claim:
+    return await ActivityEnvironment().run(activities.claim, Claiming(namespace="pr-1", request=request))
+
+
+async def settle(activities: RecordActivities, state: State, generation: int) -> None:
+    outcome = Outcome(request_id="d1", state=state, pr=1, generation=generation)
+    await ActivityEnvironment().run(activities.settle, Settlement(namespace="pr-1", outcome=outcome))
+
+
+async def stored(records: ClusterRecords) -> Record:
+    found = await records.read(NAMES)
+    assert found is not None
+    return found.record
+
+
+async def test_the_first_claim_makes_the_record(activities: RecordActivities, records: ClusterRecords) -> None:
+    first = await claim(activities, deploy())
+    assert (first.accepted, first.generation) == (True, 1)
+    assert first.urls is not None
+    assert first.urls.webapp == "https://pr-1.preview.test"
+    assert (await stored(records)).model_dump(exclude={"outcome"}) == {
+        "pr": 1,
+        "repository": "acme/shop",
+        "generation": 1,
+        "kind": "deploy",
+        "request_id": "d1",
+        "requested_at": NOON,
+        "state": "running",
+        "commit": "abcdef1",
+        "changed_at": NOON,
+    }
+
+
+async def test_a_claim_that_is_run_twice_counts_once(activities: RecordActivities, cluster: FakeCluster) -> None:
+    assert await claim(activities, deploy()) == await claim(activities, deploy())
+    assert cluster.calls == [f"create ConfigMap {HOME}/record-pr-1"]
+
+
+async def test_an_older_request_changes_nothing(activities: RecordActivities, records: ClusterRecords) -> None:
+    await claim(activities, teardown("t1", minutes=5))
+    late = await claim(activities, deploy("d1", minutes=1))
+    assert (late.accepted, late.generation) == (False, 1)
+    assert "teardown" in late.note
+    assert (await stored(records)).kind == "teardown"
+
+
+async def test_another_repository_is_refused(activities: RecordActivities, records: ClusterRecords) -> None:
+    await claim(activities, deploy())
+    with pytest.raises(ForeignNamespaceError, match="belongs to acme/shop"):
+        await claim(activities, deploy("d2", minutes=1, repository="other/app"))
+    assert (await claim(activities, deploy("d3", minutes=2, repository="Acme/Shop"))).accepted
+    assert (await stored(records)).generation == 2
+
+
+async def test_two_claims_at_once_cannot_both_be_right(activities: RecordActivities, records: ClusterRecords) -> None:
+    await claim(activities, deploy())
+    before = await records.read(NAMES)
+    await claim(activities, deploy("d2", minutes=1))
+    with pytest.raises(ConflictError):
+        await records.advance(NAMES, await stored(records), after=before)
+    with pytest.raises(ConflictError):
+        await records.advance(NAMES, await stored(records), after=None)
+
+
+async def test_the_outcome_is_kept(activities: RecordActivities, records: ClusterRecords) -> None:
+    await claim(activities, deploy())
+    await settle(activities, "ready", generation=1)
+    await settle(activities, "ready", generation=1)
+    record = await stored(records)
+    assert (record.state, record.outcome and record.outcome.state) == ("ready", "ready")
+
+
+@pytest.mark.parametrize("generation", [0, 1, 3])
+async def test_the_outcome_of_another_generation_is_not_kept(
+    activities: RecordActivities, records: ClusterRecords, generation: int
+) -> None:
+    await claim(activities, deploy())
+    await claim(activities, deploy("d2", minutes=1))
+    await settle(activities, "ready", generation)
+    assert (await stored(records)).state == "running"
+
+
+async def test_without_a_record_there_is_nothing_to_settle(activities: RecordActivities, records: ClusterRecords) -> None:
+    await settle(activities, "ready", generation=1)
+    assert await records.read(NAMES) is None
+
+
+async def test_only_the_accepted_generation_may_go_on(activities: RecordActivities, records: ClusterRecords) -> None:
+    with pytest.raises(OutdatedError):
+        await records.confirm(NAMES, 1)
+    await claim(activities, deploy())
+    await records.confirm(NAMES, 1)
+    await claim(activities, teardown(minutes=1))
+    with pytest.raises(OutdatedError, match="generation 2 is the accepted one"):
+        await records.confirm(NAMES, 1)
+
+
+async def test_a_record_that_cannot_be_read_says_so(records: ClusterRecords, cluster: FakeCluster) -> None:
+    metadata = {"name": NAMES.record, "namespace": HOME}
+    cluster.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"record": '{"pr": "x"}'}})
+    with pytest.raises(RejectedError, match=f"reading ConfigMap {HOME}/record-pr-1"):
+        await records.read(NAMES)
