@@ -1,7 +1,8 @@
 """Requests to the production Temporal, and how they ended."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowQueryFailedError
@@ -37,6 +38,15 @@ def unreachable(address: str, error: Exception) -> UnavailableError:
     return UnavailableError(
         "connecting to Temporal", obj=address, answer=str(error), remedy="check TEMPORAL_ADDRESS and that the server runs"
     )
+
+
+@contextmanager
+def translated(did: str) -> Iterator[None]:
+    """Temporal answered with an error: there is no such Temporal namespace, no right, or it went away meanwhile."""
+    try:
+        yield
+    except RPCError as error:
+        raise UnavailableError(did, answer=str(error), remedy="check TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE") from None
 
 
 async def send(client: Client, namespace: str, request: DeployRequest | TeardownRequest, task_queue: str) -> Handle:
