@@ -33,6 +33,9 @@ CLIENT_ERRORS: Final = (aiohttp.ClientError, OpenApiException, OSError, TimeoutE
 PATIENCE_SECONDS: Final = 5.0
 """How long a right that was just granted may take to reach the API server's cache, and a new quota to be counted."""
 
+FIRST_PAUSE_SECONDS: Final = 0.01
+"""The right that is awaited most often is there some ten milliseconds after its binding."""
+
 CONFIG_ERRORS: Final = (ConfigException, YAMLError, OSError, TypeError, ValueError)
 """Everything that reading a kubeconfig raises, half-written ones included."""
 
@@ -81,7 +84,7 @@ class Session:
 
     async def call(self, request: Request, *, accept: Container[int] = ()) -> Answer:
         """The answer, if it is a success or its status among those to accept. Refusals that will pass are waited out for a while."""
-        deadline, pause = time.monotonic() + PATIENCE_SECONDS, 0.05
+        deadline, pause = time.monotonic() + PATIENCE_SECONDS, FIRST_PAUSE_SECONDS
         while True:
             answer = await self._ask(request)
             if answer.ok or answer.status in accept:

@@ -125,13 +125,18 @@ class FakeCluster:
                 self.take(kind, name, namespace)
 
     async def view(self, namespace: str) -> View:
-        return View(*[await self.list_objects(kind, namespace) for kind in VIEWED])
+        return View(*[self._held(kind, namespace) for kind in VIEWED])
+
+    @property
+    def listeners(self) -> int:
+        """How many `follow` and `watch` have not been closed."""
+        return len(self._waiting)
 
     async def follow(self, namespace: str) -> AsyncGenerator[View, None]:
         with self._listening() as changed:
             while True:
                 changed.clear()
-                yield await self.view(namespace)
+                yield View(*[self._held(kind, namespace) for kind in VIEWED])
                 await _either(changed)
 
     async def watch(self, kind: str, name: str, namespace: str | None = None) -> AsyncGenerator[Object | None, None]:
@@ -142,8 +147,12 @@ class FakeCluster:
                 await _either(changed)
 
     async def log_tail(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 20) -> str:
+        self._fail_if_told("log_tail", "Pod")
         log = self.logs.get((namespace, pod, container, previous), "")
         return "".join(log.splitlines(keepends=True)[-lines:])
+
+    def _held(self, kind: str, namespace: str) -> list[Object]:
+        return [copy.deepcopy(item) for (k, ns, _), item in self._objects.items() if (k, ns) == (kind, namespace)]
 
     def _enter(self, verb: str, kind: str, name: str, namespace: str | None) -> None:
         """What the API checks before it writes."""

@@ -1,0 +1,161 @@
+"""Proves that workloads are applied as built, that readiness is noticed at once, and that a failure comes with its reason."""
+
+import asyncio
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.workloads import WorkloadActivities
+from gateways.cluster import View
+from gateways.records import ClusterRecords
+from stack.errors import OutdatedError, UnavailableError
+from stack.manifests.blueprint import Postgres
+from stack.models import Application, Category, Check, SecretsReport
+from stack.settings import Settings
+from tests.activities.conftest import accept, namespace
+from tests.fakes.cluster import FakeCluster
+from tests.fakes.requests import NOON, attempt
+from tests.fakes.rollout import make_ready, put_workload, running
+
+pytestmark = pytest.mark.usefixtures("_accepted")
+
+
+@dataclass
+class Clock:
+    """Time that passes only as a test says."""
+
+    now: datetime = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def activities(cluster: FakeCluster, records: ClusterRecords, settings: Settings, postgres: Postgres, clock: Clock) -> WorkloadActivities:
+    cluster.put(namespace())
+    return WorkloadActivities(cluster, records, settings, postgres, clock)
+
+
+def environment(said: Callable[[str], None] = lambda _: None) -> ActivityEnvironment:
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, scheduled_time=NOON)
+    environment.on_heartbeat = said
+    return environment
+
+
+def application(generation: int = 1) -> Application:
+    return Application(attempt=attempt(generation=generation), secrets=SecretsReport())
+
+
+async def test_everything_is_applied(activities: WorkloadActivities, cluster: FakeCluster) -> None:
+    await environment().run(activities.apply_stack, application())
+    applied = {call.removeprefix("apply ") for call in cluster.calls if call.startswith("apply")}
+    assert {"Deployment pr-1/webapp", "Deployment pr-1/temporal", "Service pr-1/webapp", "Service pr-1/temporal"} <= applied
+    assert sum(name.startswith("Ingress") for name in applied) == 2
+
+
+async def test_once_more_changes_nothing(activities: WorkloadActivities, cluster: FakeCluster) -> None:
+    await environment().run(activities.apply_stack, application())
+    before = await cluster.list_objects("Deployment", "pr-1")
+    await environment().run(activities.apply_stack, application())
+    assert await cluster.list_objects("Deployment", "pr-1") == before
+
+
+async def test_an_outdated_attempt_applies_nothing(activities: WorkloadActivities, cluster: FakeCluster, records: ClusterRecords) -> None:
+    await accept(records, 2)
+    with pytest.raises(OutdatedError):
+        await environment().run(activities.apply_stack, application(generation=1))
+    assert not [call for call in cluster.calls if call.startswith("apply")]
+
+
+async def test_a_stack_that_is_ready_passes_at_once(activities: WorkloadActivities, cluster: FakeCluster) -> None:
+    make_ready(cluster)
+    assert await environment().run(activities.await_ready, attempt()) == Check()
+
+
+async def test_readiness_is_noticed_within_50_ms(activities: WorkloadActivities, cluster: FakeCluster) -> None:
+    put_workload(cluster, "temporal", running())
+    said: list[str] = []
+    waiting = asyncio.create_task(environment(said.append).run(activities.await_ready, attempt()))
+    await asyncio.sleep(0.1)
+    make_ready(cluster)
+    began = time.monotonic()
+    assert (await waiting).passed
+    assert time.monotonic() - began < 0.05
+    assert said[0] == "Deployment webapp is not there yet"
+
+
+async def test_a_crash_is_diagnosed_with_its_log(activities: WorkloadActivities, cluster: FakeCluster, clock: Clock) -> None:
+    check = await crash(activities, cluster, clock, log="starting\nKeyError: 'SMTP_HOST'\n")
+    assert check.diagnosis is not None
+    assert (check.diagnosis.category, check.diagnosis.object) == (Category.CRASH, "Pod webapp-1-x container backend")
+    assert "KeyError: 'SMTP_HOST'" in check.diagnosis.detail
+
+
+async def test_a_log_shows_no_value_of_a_secret(activities: WorkloadActivities, cluster: FakeCluster, clock: Clock) -> None:
+    data = {"DATABASE_URL": b64encode(b"correct horse battery").decode()}
+    cluster.put({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "app-secrets", "namespace": "pr-1"}, "data": data})
+    check = await crash(activities, cluster, clock, log="cannot open correct horse battery\n")
+    assert check.diagnosis is not None
+    assert "cannot open ***" in check.diagnosis.detail
+
+
+async def test_a_log_that_cannot_be_read_is_no_reason_to_stop(activities: WorkloadActivities, cluster: FakeCluster, clock: Clock) -> None:
+    cluster.fail("log_tail", "Pod", UnavailableError("reading the log"))
+    check = await crash(activities, cluster, clock, log="any")
+    assert check.diagnosis is not None
+    assert check.diagnosis.category is Category.CRASH
+
+
+async def crash(activities: WorkloadActivities, cluster: FakeCluster, clock: Clock, log: str) -> Check:
+    """The webapp's container has ended three times."""
+    put_workload(cluster, "temporal", running(), ready=True)
+    ended = {"terminated": {"exitCode": 1, "finishedAt": (NOON + timedelta(seconds=13)).isoformat()}}
+    put_workload(cluster, "webapp", ended, restarts=3)
+    cluster.logs[("pr-1", "webapp-1-x", "backend", False)] = log
+    clock.now = NOON + timedelta(seconds=20)
+    return await environment().run(activities.await_ready, attempt())
+
+
+class Mending(FakeCluster):
+    """Everything is well again by the time somebody looks afresh."""
+
+    async def view(self, namespace: str) -> View:
+        make_ready(self)
+        return await super().view(namespace)
+
+
+async def test_a_diagnosis_is_confirmed_by_a_fresh_look(records: ClusterRecords, settings: Settings, postgres: Postgres) -> None:
+    cluster = Mending()
+    activities = WorkloadActivities(cluster, records, settings, postgres, Clock())
+    put_workload(cluster, "webapp", {"waiting": {"reason": "InvalidImageName", "message": "bad"}})
+    assert (await environment().run(activities.await_ready, attempt())).passed
+
+
+async def test_time_runs_out_with_what_was_waited_for(activities: WorkloadActivities, cluster: FakeCluster, clock: Clock) -> None:
+    put_workload(cluster, "temporal", running(), ready=True)
+    clock.now = NOON + timedelta(hours=1)
+    check = await environment().run(activities.await_ready, attempt())
+    assert check.diagnosis is not None
+    assert check.diagnosis.category is Category.DEADLINE
+    assert "Deployment webapp is not there yet" in check.diagnosis.detail
+
+
+async def test_a_cancelled_wait_stops(activities: WorkloadActivities, cluster: FakeCluster) -> None:
+    env = environment()
+    waiting = asyncio.create_task(env.run(activities.await_ready, attempt()))
+    await asyncio.sleep(0.05)
+    env.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert cluster.listeners == 0
