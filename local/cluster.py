@@ -3,9 +3,9 @@
 import base64
 import json
 import shutil
-import time
 import urllib.request
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from ssl import create_default_context
 
@@ -13,6 +13,7 @@ import yaml
 
 from local import binaries
 from local.commands import run, run_logged, write
+from local.errors import PlatformError
 from local.images import Image, archives_for_node
 from local.node import FILES
 from local.progress import step
@@ -54,6 +55,7 @@ def converge(ports: Ports) -> None:
     _write_kubeconfig(ports)
     with step("Kubernetes API"):
         require(_api_ready, 90, "the Kubernetes API is ready", PATHS.logs / "kubelet.log")
+        require(lambda: answers("127.0.0.1", ports.kubernetes), 10, "its relay listens", PATHS.logs / "relay-kubernetes.log")
     _apply()
     with step("node, network policy, DNS and ingress"):
         _await_working()
@@ -141,8 +143,10 @@ def _policies_enforced() -> bool:
 
 def _node_reported() -> bool:
     """Ready, and said so since this kubelet started."""
-    lease = json.loads(kubectl("get", "lease", "-n", "kube-node-lease", "local", "-o", "json", what="see the node's lease"))
-    node = json.loads(kubectl("get", "node", "local", "-o", "json", what="see the node"))
-    ready = next(one["status"] for one in node["status"]["conditions"] if one["type"] == "Ready")
-    renewed = time.mktime(time.strptime(lease["spec"]["renewTime"][:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone
-    return ready == "True" and renewed >= NODE.started_at("kubelet")
+    try:
+        lease = json.loads(kubectl("get", "lease", "-n", "kube-node-lease", "local", "-o", "json", what="see the node's lease"))
+        node = json.loads(kubectl("get", "node", "local", "-o", "json", what="see the node"))
+    except PlatformError:  # neither is there yet
+        return False
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in node["status"].get("conditions", []))
+    return ready and datetime.fromisoformat(lease["spec"]["renewTime"]).timestamp() >= NODE.started_at("kubelet")
