@@ -14,8 +14,8 @@ from stack.names import TEMPORAL
 Object = Mapping[str, Any]
 """A Kubernetes object, or a part of one, as the API has it in JSON."""
 
-CLOCKS_MAY_DIFFER: Final = timedelta(seconds=2)
-"""Between the caller and the cluster; the cluster also cuts its times to whole seconds."""
+CLOCKS_MAY_DIFFER: Final = timedelta(seconds=5)
+"""Between the caller and the cluster, including the time that the apply itself took; the cluster also cuts its times to whole seconds."""
 REVISION: Final = "deployment.kubernetes.io/revision"
 
 

@@ -1,6 +1,7 @@
 """Proves that a stack file is either read in full or refused with every problem and its line, and never anything else."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from pydantic import BaseModel
@@ -9,6 +10,8 @@ from stack.errors import InvalidInputError
 from stack.stackfile import StackFile
 from stack.stackfile_words import EXPECTED, known_keys
 from tests.unit.stack_text import GOOD, load, spoilt
+
+ROOT = Path(__file__).parents[2]
 
 
 def problems_of(text: str, namespace_template: str = "pr-{pr}") -> list[str]:
@@ -22,6 +25,11 @@ def test_a_good_file_is_read() -> None:
     assert stack.app == "shop"
     assert stack.ttl == timedelta(hours=72)
     assert stack.webapp.containers[0].command == ("gunicorn", "app:app")
+
+
+@pytest.mark.parametrize("path", ["example/preview.yaml", "tests/stacks/shop.yaml", "tests/stacks/forum.yaml"])
+def test_the_stack_files_of_this_repository_are_good(path: str) -> None:
+    assert load((ROOT / path).read_text(encoding="utf-8")).app
 
 
 def test_what_was_read_can_be_written_and_read_again() -> None:
