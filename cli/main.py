@@ -136,6 +136,7 @@ def _request(
 ) -> int:
     started = monotonic()
     stream = sys.stderr if call.options.json else sys.stdout
+    tell = reporter(stream)
 
     async def send_and_follow() -> Outcome:
         from cli.temporal import connect, follow, send  # noqa: PLC0415 (invalid input is told without loading the SDK)
@@ -143,10 +144,10 @@ def _request(
         handle = await send(await connect(), namespace, request, call.settings.task_queue)
         if call.options.no_wait:
             return Outcome(request_id=request.id, state="running", pr=request.pr, note="handed over")
-        return await follow(handle, request, limit, reporter(stream))
+        return await follow(handle, request, limit, tell)
 
     outcome = asyncio.run(send_and_follow())
-    reporter(stream)(outcome)
+    tell(outcome)
     print(as_text(outcome, monotonic() - started), file=stream)
     if call.options.json:
         print(as_json(outcome))
