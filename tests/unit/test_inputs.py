@@ -96,7 +96,7 @@ BAD_DEPLOY = {
 @pytest.mark.parametrize("name", BAD_DEPLOY)
 def test_one_bad_word_gives_one_problem_that_says_what_to_write(name: str) -> None:
     changes, expected = BAD_DEPLOY[name]
-    problems = problems_of(replace(WORDS, **changes))  # type: ignore[arg-type]
+    problems = problems_of(replace(WORDS, **changes))
     assert len(problems) == 1
     assert expected in problems[0]
 
