@@ -12,7 +12,7 @@ threads = 4
 # Not preloaded, on purpose: the socket is then open before the slow imports, and the first probe waits in the backlog
 # and is answered, instead of being refused and coming again a second later.
 preload_app = False
-worker_tmp_dir = "/dev/shm"  # the heartbeat file: in memory, and the root file system is read-only
+worker_tmp_dir = "/tmp"  # its heartbeat file; the root file system is read-only
 control_socket_disable = True  # would be written into the home directory
 graceful_timeout = 2
 

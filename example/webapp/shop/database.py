@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC
 from typing import Any
 
 import psycopg
@@ -32,12 +33,14 @@ CREATE TABLE IF NOT EXISTS cups (
     poured_at   timestamptz NOT NULL DEFAULT now()
 )
 """
-ADD = """
+# In UTC whatever the server's time zone is: its name may be unknown in a small image.
+COLUMNS = "workflow_id, name, text, tea, signature, signed, pr, commit, poured_at AT TIME ZONE 'UTC' AS poured_at"
+ADD = f"""
 INSERT INTO cups (workflow_id, name, text, tea, signature, signed, pr, commit)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
-RETURNING *
+RETURNING {COLUMNS}
 """
-LATEST = "SELECT * FROM cups ORDER BY poured_at DESC LIMIT %s"
+LATEST = f"SELECT {COLUMNS} FROM cups ORDER BY poured_at DESC LIMIT %s"
 
 Row = dict[str, Any]
 
@@ -100,7 +103,7 @@ class Database:
 
 def cup_from(row: Row) -> Cup:
     greeting = Greeting(row["text"], row["tea"], row["signature"], row["pr"], row["commit"])
-    return Cup(row["workflow_id"], row["name"], greeting, row["signed"], row["poured_at"])
+    return Cup(row["workflow_id"], row["name"], greeting, row["signed"], row["poured_at"].replace(tzinfo=UTC))
 
 
 def first_line(error: Exception) -> str:
