@@ -1,5 +1,6 @@
 """The running local platform as the end-to-end tests see it: as an administrator, from outside."""
 
+import base64
 import json
 import os
 import subprocess
@@ -64,6 +65,11 @@ def objects(kind: str, namespace: str) -> list[dict[str, Any]]:
 def pod_uids(namespace: str) -> dict[str, str]:
     """Deployment → UID of its one pod."""
     return {pod["metadata"]["labels"]["app.kubernetes.io/component"]: pod["metadata"]["uid"] for pod in objects("pods", namespace)}
+
+
+def secret(namespace: str, name: str, key: str) -> str:
+    """One value of a Secret, as an administrator can read it."""
+    return base64.b64decode(kubectl("get", "secret", name, "-n", namespace, "-o", f"jsonpath={{.data.{key}}}")).decode()
 
 
 def query(sql: str, *values: object) -> list[tuple[Any, ...]]:

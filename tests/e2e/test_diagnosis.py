@@ -1,0 +1,107 @@
+"""Each way a preview can fail is named, with what the server said or the log's last lines, and in time."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.platform import ROOT, Preview, kubectl, pod_uids
+
+
+def backend(preview: Preview) -> dict[str, Any]:
+    container: dict[str, Any] = preview.stack["webapp"]["containers"][0]
+    return container
+
+
+def fails(preview: Preview, category: str, seconds: float, *images: str) -> dict[str, Any]:
+    """Deploys, and returns the diagnosis, which must be of this category and come in time."""
+    result = preview.deploy(images=images or None)
+    assert (result.code, result.outcome["state"]) == (1, "failed"), result
+    diagnosis: dict[str, Any] = result.outcome["diagnosis"]
+    assert diagnosis["category"] == category, result
+    assert diagnosis["resolution"]
+    assert result.seconds < seconds, result
+    return diagnosis
+
+
+def test_an_image_that_does_not_exist(preview: Preview) -> None:
+    webapp = next(image for image in preview.images if image.startswith("webapp="))
+    diagnosis = fails(preview, "image-not-available", 15, webapp, "worker=localhost/no-such-image:1")
+    assert "localhost/no-such-image:1" in diagnosis["summary"]
+    assert "python-worker" in diagnosis["object"]
+
+
+def test_a_secret_key_that_is_missing(preview: Preview) -> None:
+    preview.stack["secrets"]["required"] = ["GREETING_SECRET", "PAYMENT_KEY"]
+    assert "PAYMENT_KEY" in fails(preview, "secret-key-missing", 15)["summary"]
+
+
+def test_a_quota_that_is_too_small(preview: Preview) -> None:
+    assert preview.deploy().code == 0
+    tight = {"requests.memory": "10Mi"}
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "tight", "namespace": preview.namespace},
+        "spec": {"hard": tight},
+    }
+    kubectl("apply", "-f", "-", stdin=str(quota).replace("'", '"'))
+    backend(preview).setdefault("env", {})["COLOUR"] = "green"
+    diagnosis = fails(preview, "quota-exceeded", 15)
+    assert "exceeded quota" in diagnosis["detail"]
+
+
+def test_a_command_that_crashes_shows_its_last_words(preview: Preview) -> None:
+    preview.stack["temporal"]["worker"]["command"] = ["python", "-c", "print('no such table: greetings'); raise SystemExit(3)"]
+    diagnosis = fails(preview, "container-crashes", 45)
+    assert "no such table: greetings" in diagnosis["detail"]
+
+
+def test_a_pod_that_fits_on_no_node(preview: Preview) -> None:
+    preview.stack["quota"] = {"memory": "900Gi"}
+    backend(preview)["resources"] = {"memory": "400Gi"}
+    assert "memory" in fails(preview, "unschedulable", 75)["detail"].lower()
+
+
+def test_a_probe_that_never_passes(preview: Preview) -> None:
+    backend(preview)["readiness"] = {"path": "/no-such-page", "deadline": "15s"}
+    diagnosis = fails(preview, "probe-never-passed", 15 + 10)
+    assert "404" in diagnosis["detail"]
+
+
+def test_a_failed_first_attempt_leaves_the_evidence(preview: Preview) -> None:
+    backend(preview)["command"] = ["python", "-c", "raise SystemExit('no such setting')"]
+    fails(preview, "container-crashes", 45)
+    assert set(pod_uids(preview.namespace)) == {"webapp", "temporal"}
+
+
+@pytest.fixture
+def worker_with_a_closed_database() -> Iterator[str]:
+    """A second worker whose pods are told a PostgreSQL port at which nobody listens. Yields its task queue."""
+    queue = "closed-database"
+    environment = {**os.environ, "PREVIEWS_TASK_QUEUE": queue, "PREVIEWS_DATABASE_POD_ADDRESS": "10.202.0.1:9"}
+    environment["KUBECONFIG"] = os.environ["PREVIEWS_TEST_DEPLOYER_KUBECONFIG"]
+    log = ROOT / ".local" / "logs" / "worker-closed-database.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen([sys.executable, str(ROOT / "worker.py")], env=environment, stdout=file, stderr=file)
+    try:
+        for _ in range(100):
+            if "polling task queue" in log.read_text():
+                break
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.2)
+        yield queue
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def test_a_database_that_refuses(preview: Preview, worker_with_a_closed_database: str) -> None:
+    preview.environment["PREVIEWS_TASK_QUEUE"] = worker_with_a_closed_database
+    diagnosis = fails(preview, "database-refused", 15)
+    assert "refused" in diagnosis["detail"]
+    assert preview.teardown().code == 0
