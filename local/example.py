@@ -1,1 +1,89 @@
-def main() -> None: ...
+"""Builds the example's images from its ordinary Dockerfiles and loads them into the node, where no registry is needed."""
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from local import cluster, locks
+from local.errors import PlatformError
+from local.images import IMAGES, Image, build, buildah, buildah_says
+from local.progress import step
+from local.registries import host_settings
+from local.settings import PATHS
+
+EXAMPLE = PATHS.checkout / "example"
+LOG = PATHS.logs / "example.log"
+NOT_SOURCE = frozenset({"__pycache__", "node_modules", "dist"})
+BASES = tuple(image for image in IMAGES if not image.on_node)
+
+
+@dataclass(frozen=True)
+class ExampleImage:
+    """One folder of `example/` with a Dockerfile in it; its tag is made of everything in there."""
+
+    name: str
+
+    @property
+    def folder(self) -> Path:
+        return EXAMPLE / self.name
+
+    @property
+    def key(self) -> str:
+        digest = hashlib.sha256(" ".join(base.key for base in BASES).encode())
+        for file in sorted(path for path in self.folder.rglob("*") if path.is_file()):
+            inside = file.relative_to(self.folder)
+            if not NOT_SOURCE.intersection(inside.parts):
+                digest.update(f"{inside}\n".encode() + file.read_bytes())
+        return digest.hexdigest()[:12]
+
+    @property
+    def reference(self) -> str:
+        return f"localhost/example-{self.name}:{self.key}"
+
+    @property
+    def archive(self) -> Path:
+        return PATHS.images / f"example-{self.name}-{self.key}.tar"
+
+
+NAMES = ("webapp", "worker")
+
+
+def main() -> None:
+    """Prints `webapp=IMAGE` and `worker=IMAGE` as its last lines. Raises PlatformError when the platform is not up."""
+    holder = locks.owner()
+    if holder is None or holder.checkout != PATHS.checkout:
+        raise PlatformError("the platform of this checkout is not up: `make up` first")
+    images = [ExampleImage(name) for name in NAMES]
+    for image in images:
+        _build(image)
+        if not cluster.has_image(image.reference):
+            with step(f"load {image.reference}"):
+                cluster.load_archive(image.archive)
+    for image in images:
+        print(f"{image.name}={image.reference}")
+
+
+def _build(image: ExampleImage) -> None:
+    with locks.exclusive(image.archive.with_suffix(".lock"), f"another build of the example's {image.name}"):
+        if image.archive.exists():
+            return
+        with step(f"build {image.reference}"), tempfile.TemporaryDirectory(dir=PATHS.images, prefix=f".{image.name}-") as scratch:
+            for base in BASES:
+                _provide(base)
+            draft = Path(scratch) / "image.tar"
+            with host_settings() as settings:
+                options = ["--layers", "--pull-never", "--network", "host", *settings, "--tag", image.reference]
+                buildah(["bud", *options, image.folder], f"build the example's {image.name}", LOG)
+            buildah(["push", "--quiet", image.reference, f"docker-archive:{draft}:{image.reference}"], f"save {image.reference}", LOG)
+            draft.replace(image.archive)
+
+
+def _provide(base: Image) -> None:
+    """Makes the base's public name mean this make of it in buildah's store, whatever another checkout built there since."""
+    build(base)
+    exact = f"localhost/{base.stage}:{base.key}"
+    if not buildah_says(["images", "--quiet", "--filter", f"reference={exact}"], "list buildah's images").strip():
+        buildah(["pull", "--quiet", f"docker-archive:{base.archive}"], f"load {base.name}", LOG)
+        buildah(["tag", base.name, exact], f"tag {base.name}", LOG)
+    buildah(["tag", exact, base.name], f"tag {base.name}", LOG)
