@@ -16,7 +16,6 @@ from psycopg import AsyncConnection, errors, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from stack.errors import ConflictError, PreviewError, RejectedError, UnavailableError
-from stack.manifests.blueprint import Postgres
 from stack.names import MANAGER
 
 CONNECT_TIMEOUT: Final = 5
@@ -82,11 +81,6 @@ class PostgresServer:
         """host:port of the server, without user or password."""
         parts = self._parts()
         return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}"
-
-    def seen_by_pods(self, pod_address: str | None = None) -> Postgres:
-        """The server as pods see it: at `pod_address` (host:port), by default where the URL says."""
-        host, _, port = (pod_address or self.address()).rpartition(":")
-        return Postgres(host, int(port), self._ca_file.read_text() if self._ca_file else None)
 
     def _conninfo(self, database: str | None) -> str:
         options = f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT}"

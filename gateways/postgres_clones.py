@@ -33,28 +33,24 @@ SESSIONS: Final = """
 
 @dataclass(frozen=True)
 class Found:
-    """A database of the clone's name as it is now."""
+    """A database of the clone's name and owner as it is now."""
 
-    owner: str
     usable: bool
     """False after an interrupted drop, and when it was cloned from something else or not marked yet: then it is made again."""
     complete: bool
 
 
 async def inspect(connection: Connection, clone: Clone) -> Found | None:
+    """RejectedError if the database is somebody else's: it is never dropped or handed over."""
     row = await (await connection.execute(DATABASE, (clone.template_role, clone.name))).fetchone()
     if row is None:
         return None
     owner, invalid, comment, finished = row
-    usable = not invalid and comment == _origin(clone)
-    return Found(owner=owner, usable=usable, complete=usable and finished)
-
-
-def verify_owner(found: Found, clone: Clone) -> None:
-    """RejectedError if the database is somebody else's: it is never dropped or handed over."""
-    if found.owner != clone.owner:
-        answer = f"there is one that belongs to {found.owner}, not to {clone.owner}"
+    if owner != clone.owner:
+        answer = f"there is one that belongs to {owner}, not to {clone.owner}"
         raise RejectedError("make", obj=f"database {clone.name}", answer=answer, remedy="rename it or choose another namespace template")
+    usable = not invalid and comment == _origin(clone)
+    return Found(usable=usable, complete=usable and finished)
 
 
 async def make(connection: Connection, clone: Clone) -> None:

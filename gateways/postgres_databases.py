@@ -11,7 +11,7 @@ from typing import Final
 
 from gateways.database import Connections, Guard, Survey
 from gateways.postgres import Connection, PostgresServer, column, first, run, translated
-from gateways.postgres_clones import hand_over, inspect, make, open_to_owner, verify_owner
+from gateways.postgres_clones import Found, hand_over, inspect, make, open_to_owner
 from gateways.postgres_release import release_database, release_role
 from stack.databases import Clone, DatabasePlan, Role
 from stack.errors import RejectedError
@@ -40,7 +40,8 @@ class PostgresDatabases:
             await guard()
             for role in plan.roles:
                 await ensure_role(connection, role, STACK_MARK + plan.namespace)
-            await _together(*(self._ensure_clone(clone) for clone in plan.clones))
+            found = [(clone, await inspect(connection, clone)) for clone in plan.clones]
+            await _together(*(self._complete(clone, state) for clone, state in found if not (state and state.complete)))
 
     async def drop(self, names: Names, guard: Guard) -> tuple[ReceiptItem, ...]:
         mark = STACK_MARK + names.namespace
@@ -63,18 +64,13 @@ class PostgresDatabases:
             limit = await first(connection, "SELECT current_setting('max_connections')::int - " + reserved)
             return Connections(limit=limit, used=await first(connection, "SELECT sum(numbackends)::int FROM pg_stat_database"))
 
-    async def _ensure_clone(self, clone: Clone) -> None:
+    async def _complete(self, clone: Clone, found: Found | None) -> None:
+        """From whatever state an earlier attempt left it in."""
         async with self._server.connect() as connection:
             with translated(f"make database {clone.name}"):
-                found = await inspect(connection, clone)
-                if found is not None:
-                    verify_owner(found, clone)
-                    if found.complete:
-                        return
-                    if not found.usable:
-                        await run(connection, "DROP DATABASE {} WITH (FORCE)", clone.name)
-                        found = None
-                if found is None:
+                if found is not None and not found.usable:
+                    await run(connection, "DROP DATABASE {} WITH (FORCE)", clone.name)
+                if found is None or not found.usable:
                     await make(connection, clone)
                 await open_to_owner(connection, clone)
         if clone.template_role:
