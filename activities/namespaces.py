@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import aclosing
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from temporalio import activity
 
@@ -38,15 +38,16 @@ class NamespaceActivities:
         Raises ForeignNamespaceError (nothing touched) or OutdatedError.
         """
         existing = await when_settled(self._cluster, attempt.namespace, PATIENCE)
+        namespace, *rules = self._build(attempt)
         if existing is not None:
             require_ours(existing, attempt.request.repository)
-        namespace, *rules = self._build(attempt)
+            namespace["metadata"]["uid"] = existing["metadata"]["uid"]
         await self._records.confirm(Names(attempt.namespace), attempt.generation)
         async with heartbeats(f"applying Namespace {attempt.namespace} and its rules"):
             await self._cluster.apply(namespace)
             await apply_all(self._cluster, rules)
 
-    def _build(self, attempt: Attempt) -> list[Object]:
+    def _build(self, attempt: Attempt) -> list[dict[str, Any]]:
         expires_at = self._clock() + attempt.request.stack.ttl
         address, ca = (self._postgres.host, self._postgres.port), self._postgres.ca
         objects = claim_objects(attempt, self._settings, expires_at=expires_at, database_ca=ca, database_address=address)

@@ -11,9 +11,6 @@ from stack.errors import ConflictError, PreviewError, RejectedError, Unavailable
 MISSING_RIGHT: Final = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"(?: in API group "(?P<group>[^"]*)")?')
 QUOTA_NOT_COUNTED_YET: Final = "status unknown for quota"
 
-UNKNOWN_FIELD: Final = "failed to create typed patch object"
-"""What server-side apply says, with status 500, of a field that no version of the kind has."""
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -65,6 +62,11 @@ BY_STATUS: Final[dict[int, tuple[Kind, str]]] = {
     429: (UnavailableError, "the cluster's API is overloaded"),
 }
 INVALID: Final = (RejectedError, "correct the value in the stack file or the settings that it comes from")
+BY_MESSAGE: Final[dict[str, tuple[Kind, str]]] = {
+    "failed to create typed patch object": INVALID,
+    "metadata.uid: Invalid value": (ConflictError, "another object of that name has taken its place"),
+}
+"""What server-side apply says with status 500 of a field that no version of the kind has, and with 422 of another object's UID."""
 SERVER_FAULT: Final = (UnavailableError, "look at the cluster's API server and its admission webhooks")
 FORBIDDEN: Final[dict[str, tuple[Kind, str]]] = {
     "being terminated": (ConflictError, "the namespace is being deleted"),
@@ -85,8 +87,9 @@ def refusal(answer: Answer, did: str, obj: str) -> PreviewError:
 def _meaning(answer: Answer) -> tuple[Kind, str]:
     if answer.status == HTTPStatus.FORBIDDEN:
         return _forbidden(answer.message)
-    if UNKNOWN_FIELD in answer.message:
-        return INVALID
+    for part, meaning in BY_MESSAGE.items():
+        if part in answer.message:
+            return meaning
     return BY_STATUS.get(answer.status, SERVER_FAULT if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR else INVALID)
 
 

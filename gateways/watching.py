@@ -71,7 +71,7 @@ class Mirror:
             raise UnavailableError("listing", obj=self.path, answer=str(body) or "not JSON")
         self.objects = {item["metadata"]["uid"]: item for item in body["items"]}
         self._version = body["metadata"]["resourceVersion"]
-        self.synced, self._failures = True, 0
+        self.synced = True
         self.changed.set()
 
     async def _watch_on(self) -> None:
@@ -89,6 +89,7 @@ class Mirror:
         }
         try:
             async with self.session.stream(self._request("watching", query), quiet_seconds=QUIET_SECONDS) as lines:
+                self._failures = 0
                 async for line in lines:
                     self._take(json.loads(line))
         except ConflictError:  # 410 as the answer to the request
@@ -103,7 +104,6 @@ class Mirror:
         if kind not in {"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}:
             self._lose(item)
         self._version = item["metadata"]["resourceVersion"]
-        self._failures = 0
         if kind == "BOOKMARK":
             return
         self.objects.pop(item["metadata"]["uid"], None)

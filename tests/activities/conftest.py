@@ -29,7 +29,7 @@ def records(cluster: FakeCluster) -> ClusterRecords:
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings()
+    return Settings.from_env({})
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ NAMES = Names("pr-1")
 
 @pytest.fixture
 def activities(records: ClusterRecords) -> RecordActivities:
-    return RecordActivities(records, Settings(), clock=lambda: NOON)
+    return RecordActivities(records, Settings.from_env({}), clock=lambda: NOON)
 
 
 async def claim(activities: RecordActivities, request: Request) -> Claim:

@@ -17,14 +17,16 @@ from stack.names import ANNOTATION_REPOSITORY, DEPLOYER, MANAGED_BY, MANAGER, ST
 from stack.namespace import is_terminating
 from tests.fakes.cluster import FakeCluster
 
+KUBECONFIG = "PREVIEWS_TEST_DEPLOYER_KUBECONFIG"
 HOME = "temporal-previews"
 RBAC = "rbac.authorization.k8s.io"
 
 
 @asynccontextmanager
 async def real_cluster() -> AsyncIterator[KubernetesCluster]:
-    assert "KUBECONFIG" in os.environ, "the real cluster is not named: `make up`, then `source .local/env`"
-    cluster = await KubernetesCluster.connect(Path(os.environ["KUBECONFIG"]))
+    """As the worker's own service account, so that a right that is missing fails here."""
+    assert KUBECONFIG in os.environ, "the real cluster is not named: `make up`, then `source .local/env`"
+    cluster = await KubernetesCluster.connect(Path(os.environ[KUBECONFIG]))
     try:
         yield cluster
     finally:
@@ -99,6 +101,15 @@ async def test_apply_of_a_deployment_twice_changes_nothing(cluster: Cluster, nam
 async def test_apply_into_no_namespace_is_rejected(cluster: Cluster) -> None:
     with pytest.raises(RejectedError, match="not found"):
         await cluster.apply(binding("contract-none"))
+
+
+async def test_apply_refuses_another_object_of_that_name(cluster: Cluster, namespace: str) -> None:
+    await cluster.apply(config(namespace, key="one"))
+    for precondition in ("uid", "resourceVersion"):
+        manifest = config(namespace, key="two")
+        manifest["metadata"][precondition] = "1"
+        with pytest.raises(ConflictError):
+            await cluster.apply(manifest)
 
 
 async def test_create_leaves_what_is_there(cluster: Cluster, namespace: str) -> None:

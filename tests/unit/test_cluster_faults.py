@@ -133,10 +133,17 @@ async def names_seen(cluster: KubernetesCluster, wanted: str) -> list[str | None
     seen: list[str | None] = []
     async with asyncio.timeout(3), aclosing(cluster.watch("Namespace", "any")) as states:
         async for state in states:
-            seen.append(state and state["metadata"]["name"])
+            seen.append(state["metadata"]["name"] if state else None)
             if seen[-1] == wanted:
                 return seen
     raise AssertionError(seen)
+
+
+async def test_lists_that_work_without_watches_are_not_enough(tmp_path: Path) -> None:
+    """The pause between tries grows, and after a while whoever waits is told."""
+    async with serving(listing("1"), answer(502, "no watches here")) as server, connected(tmp_path, server.url) as cluster:
+        with pytest.raises(UnavailableError, match="no watches here"):
+            await names_seen(cluster, "never")
 
 
 @pytest.mark.parametrize(

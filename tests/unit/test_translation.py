@@ -47,6 +47,12 @@ def status(code: int, message: str, reason: str = "") -> Answer:
             "correct the value",
             id="unknown field",
         ),
+        pytest.param(
+            status(422, 'ConfigMap "a" is invalid: metadata.uid: Invalid value: "1": field is immutable'),
+            ConflictError,
+            "has taken its place",
+            id="another object of that name",
+        ),
         pytest.param(Answer(502, "<html>Bad Gateway</html>"), UnavailableError, "Bad Gateway", id="page of a proxy"),
         pytest.param(Answer(503, ""), UnavailableError, "HTTP status 503", id="nothing said"),
         pytest.param(Answer(500, "[1]"), UnavailableError, "[1]", id="JSON that is no object"),
