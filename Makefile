@@ -15,10 +15,12 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: up ## the main job, end to end: pull request 1 gets a preview, shown to answer
-	@$(PYTHON) -m local demo
+	@$(PYTHON) -m local.demo
 
-test: check ## every ring, on the real platform
-	@$(PYTHON) -m local rings
+test: check up ## every ring, on the real platform
+	@source .local/env
+	$(PYTHON) -m pytest -q tests/contract tests/workflows tests/e2e
+	$(PYTHON) -m pytest -q tests/platform
 
 check: $(READY) ## format, lint, types and fast tests, without a cluster
 	@$(PYTHON) -m ruff format --check $(CODE)
