@@ -47,7 +47,7 @@ def _dispatch(command: str) -> int:
         case "build":
             platform.build()
         case "example":
-            example.main()
+            print("\n".join(example.images()))
         case _:
             raise PlatformError(f"there is no such command; there are {', '.join(COMMANDS)}")
     return 0

@@ -4,7 +4,7 @@ import base64
 import json
 import shutil
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from ssl import create_default_context
@@ -57,8 +57,7 @@ def converge(ports: Ports) -> None:
         require(_api_ready, 90, "the Kubernetes API is ready", PATHS.logs / "kubelet.log")
         require(lambda: answers("127.0.0.1", ports.kubernetes), 10, "its relay listens", PATHS.logs / "relay-kubernetes.log")
     _apply()
-    with step("node, network policy, DNS and ingress"):
-        _await_working()
+    _await_working()
 
 
 def load_images(images: Sequence[Image] | None = None) -> None:
@@ -130,11 +129,15 @@ def _apply() -> None:
 
 def _await_working() -> None:
     """Asks the parts themselves: after a restart the API's word for everything is at first what it was before."""
-    log = PATHS.logs / "kubelet.log"
-    require(_node_reported, 60, "the kubelet reports the node as ready", log)
-    require(_policies_enforced, 60, "NetworkPolicies are enforced", PATHS.logs / "kube-router.log")
-    require(lambda: answers(DNS_ADDRESS, 53), 60, "the cluster's DNS answers", log)
-    require(lambda: http_status(INGRESS_ADDRESS, 80) is not None, 60, "the ingress answers", log)
+    parts: tuple[tuple[str, Callable[[], bool], str], ...] = (
+        ("the node is ready", _node_reported, "kubelet"),
+        ("network policies are enforced", _policies_enforced, "kube-router"),
+        ("the cluster's DNS answers", lambda: answers(DNS_ADDRESS, 53), "kubelet"),
+        ("the ingress answers", lambda: http_status(INGRESS_ADDRESS, 80) is not None, "kubelet"),
+    )
+    for what, true, log in parts:
+        with step(what):
+            require(true, 60, what, PATHS.logs / f"{log}.log")
 
 
 def _policies_enforced() -> bool:

@@ -49,19 +49,18 @@ class ExampleImage:
 NAMES = ("webapp", "worker")
 
 
-def main() -> None:
-    """Prints `webapp=IMAGE` and `worker=IMAGE` as its last lines. Raises PlatformError when the platform is not up."""
+def images() -> list[str]:
+    """Builds and loads what is not there yet; `webapp=IMAGE` and `worker=IMAGE`. Raises PlatformError when the platform is not up."""
     holder = locks.owner()
     if holder is None or holder.checkout != PATHS.checkout:
         raise PlatformError("the platform of this checkout is not up: `make up` first")
-    images = [ExampleImage(name) for name in NAMES]
-    for image in images:
+    wanted = [ExampleImage(name) for name in NAMES]
+    for image in wanted:
         _build(image)
         if not cluster.has_image(image.reference):
             with step(f"load {image.reference}"):
                 cluster.load_archive(image.archive)
-    for image in images:
-        print(f"{image.name}={image.reference}")
+    return [f"{image.name}={image.reference}" for image in wanted]
 
 
 def _build(image: ExampleImage) -> None:

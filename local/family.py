@@ -27,6 +27,7 @@ from local.waiting import wait_until
 PLATFORM = Supervisor(PLATFORM_SOCKET)
 LOG = PATHS.logs / "init.log"
 START_SECONDS = 20.0
+STOP_SECONDS = 60.0
 
 
 def write_configuration(ports: Ports) -> None:
@@ -76,7 +77,11 @@ def start() -> None:
 
 
 def end(pid: int) -> None:
-    """Orderly if it still listens, and by force if it does not. `pid` is the parent that holds the machine."""
+    """In good order if supervisord still listens, and by force if not, or if that takes too long.
+
+    `pid` is the parent that holds the machine.
+    """
+    patience = STOP_SECONDS if PLATFORM.answers() else 0.0
     PLATFORM.shutdown()
-    if not wait_until(lambda: not Path(f"/proc/{pid}").exists(), 60.0 if PLATFORM.answers() else 2.0):
+    if not wait_until(lambda: not Path(f"/proc/{pid}").exists(), patience):
         kill(pid, 10.0)
