@@ -1,7 +1,6 @@
 """`python -m local COMMAND`: the local platform, for the Makefile and for people."""
 
 import argparse
-import os
 import sys
 
 from local import example, platform
@@ -34,7 +33,7 @@ def main() -> int:
 
 
 def _dispatch(command: str) -> int:
-    ports = Ports.from_env(os.environ)
+    ports = Ports.current()
     match command:
         case "up":
             platform.up(ports)

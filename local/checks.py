@@ -2,11 +2,12 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -84,13 +85,33 @@ def _filesystem(path: Path) -> str | None:
     return max(holding, key=lambda mount: len(mount[0]), default=("", None))[1]
 
 
+def check_ports(ports: Ports, open_already: Ports) -> None:
+    """For a platform that is up and shall move. Raises PlatformError that lists every port which is taken."""
+    moved = {name: port for name, port in asdict(ports).items() if port != getattr(open_already, name)}
+    if problems := list(_taken(moved)):
+        raise PlatformError("the platform cannot move:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
 def _ports(ports: Ports) -> Iterable[str]:
-    for name, port in asdict(ports).items():
-        if _busy(port):
-            yield f"port {port} ({name}) is in use; stop what holds it or choose another with LOCAL_PORT_{name.upper()}"
+    yield from _taken(asdict(ports))
     for name, port in FIXED_PORTS.items():
         if _busy(port):
-            yield f"port {port} is in use, and Temporal's {name} needs it"
+            yield f"port {port} is in use{_by(port)}, and Temporal's {name} needs it"
+
+
+def _taken(ports: Mapping[str, int]) -> Iterable[str]:
+    for name, port in ports.items():
+        if _busy(port):
+            yield f"port {port} ({name}) is in use{_by(port)}; stop that or choose another port with LOCAL_PORT_{name.upper()}"
+
+
+def _by(port: int) -> str:
+    """` by NAME (process N)`, as far as the system tells."""
+    if shutil.which("ss") is None:
+        return ""
+    said = subprocess.run(["ss", "-Hltnp", f"sport = :{port}"], capture_output=True, text=True, check=False)
+    found = re.search(r'\(\("([^"]+)",pid=([0-9]+)', said.stdout)
+    return f" by {found[1]} (process {found[2]})" if found else ""
 
 
 def _busy(port: int) -> bool:

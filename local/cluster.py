@@ -16,7 +16,8 @@ from local.commands import run, run_logged, write
 from local.errors import PlatformError
 from local.images import Image, archives_for_node
 from local.node import FILES
-from local.progress import step
+from local.programs import fingerprint
+from local.progress import say, step
 from local.settings import (
     CONTAINERD_SOCKET,
     DNS_ADDRESS,
@@ -32,17 +33,27 @@ from local.supervisor import Supervisor
 from local.waiting import answers, http_status, require
 
 NODE = Supervisor(NODE_SOCKET)
-INITIALISED = PATHS.node / "initialised"  # written when kubeadm is done: without it the node's state is thrown away
+INITIALISED = PATHS.node / "initialised"  # written when kubeadm is done, with a fingerprint of what it was told
 LOADED = PATHS.node / "images.json"
 ADD_ONS = Path(__file__).parent / "cluster"
 DEPLOY = PATHS.checkout / "deploy" / "cluster"
 MANAGER = "temporal-previews-platform"
 
 
-def forget_half_made() -> None:
-    """A cluster whose first start was interrupted is made anew."""
-    if not INITIALISED.exists():
-        shutil.rmtree(PATHS.node, ignore_errors=True)
+def is_other() -> bool:
+    """Whether the cluster that is kept was made by another version, with other settings, or only half."""
+    return not INITIALISED.exists() or INITIALISED.read_text() != _settings()
+
+
+def forget() -> None:
+    """A kept cluster that cannot go on: the next start makes a new one. Previews in it are gone, their databases are not."""
+    if INITIALISED.exists():
+        say("the cluster is made anew, without the previews of the old one: its version or settings have changed")
+    shutil.rmtree(PATHS.node, ignore_errors=True)
+
+
+def _settings() -> str:
+    return fingerprint((FILES / "kubeadm.yaml").read_text())
 
 
 def converge(ports: Ports) -> None:
@@ -51,7 +62,7 @@ def converge(ports: Ports) -> None:
     load_images()
     if not INITIALISED.exists():
         with step("kubeadm init"):
-            _initialise()
+            _initialise(ports)
     _write_kubeconfig(ports)
     with step("Kubernetes API"):
         require(_api_ready, 90, "the Kubernetes API is ready", PATHS.logs / "kubelet.log")
@@ -84,14 +95,16 @@ def has_image(name: str) -> bool:
 _CTR = (binaries.program("ctr"), "--address", CONTAINERD_SOCKET, "--namespace", "k8s.io")
 
 
-def _initialise() -> None:
+def _initialise(ports: Ports) -> None:
     """kubeadm, inside the node's namespaces. Its pre-flight checks want a systemd that is not here."""
     into = ["nsenter", "--target", str(NODE.pid()), "--all", f"--wd={PATHS.checkout}"]
     path = f"PATH={binaries.search_path()}:/usr/sbin:/usr/bin:/sbin:/bin"
     kubeadm = ["kubeadm", "init", "--config", FILES / "kubeadm.yaml", "--skip-phases=preflight"]
     advice = "The kubelet's log beside it often says more. `make up` starts this anew; the databases are not touched."
     run_logged([*into, "env", path, *kubeadm], PATHS.logs / "kubeadm.log", what="make the cluster", advice=advice)
-    write(INITIALISED, "")
+    _write_kubeconfig(ports)
+    kubectl("scale", "-n", "kube-system", "deployment/coredns", "--replicas=1", what="leave one CoreDNS")
+    write(INITIALISED, _settings())
 
 
 def _write_kubeconfig(ports: Ports) -> None:

@@ -43,10 +43,22 @@ def _make_secrets() -> None:
 
 
 def _deploy(images: list[str]) -> dict[str, Any]:
-    words = ["--pr", str(PR), "--repo", REPOSITORY, "--sha", _commit(), "--stack", str(PATHS.checkout / "example" / "preview.yaml"), "--json"]
+    words = [
+        "--pr",
+        str(PR),
+        "--repo",
+        REPOSITORY,
+        "--sha",
+        _commit(),
+        "--stack",
+        str(PATHS.checkout / "example" / "preview.yaml"),
+        "--json",
+    ]
     command = [PYTHON, STARTER, "deploy", *words, *[word for image in images for word in ("--image", image)]]
     say(f"starter.py deploy --pr {PR} --repo {REPOSITORY} …")
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env={**os.environ, **environment(Ports.from_env(os.environ))})
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, text=True, check=False, env={**os.environ, **environment(Ports.from_env(os.environ))}
+    )
     if done.returncode:
         raise PlatformError(f"the deploy ended with exit code {done.returncode}; logs are in {PATHS.logs}")
     outcome: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

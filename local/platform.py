@@ -1,8 +1,8 @@
 """`up`, `down`, `purge` and `status`: what the Makefile's targets of these names do."""
 
+import json
 import os
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from local.commands import write
 from local.errors import PlatformError
 from local.family import PLATFORM
 from local.modules import MODULES
-from local.progress import say, step
-from local.settings import PATHS, TEMPORAL_NAMESPACE, Ports
+from local.progress import say, step, together
+from local.settings import PATHS, REMEMBERED_PORTS, TEMPORAL_NAMESPACE, Ports
 from local.waiting import http_status, require
 
 COMMAND_LOCK = PATHS.home / "command.lock"
@@ -22,17 +22,24 @@ def up(ports: Ports) -> None:
     """Whatever the state before, afterwards the platform works. Raises PlatformError."""
     with locks.exclusive(COMMAND_LOCK, "another command of this checkout"):
         running = _is_ours_running()
-        if not running:
+        if running:
+            checks.check_ports(ports, _open_ports())
+        else:
             checks.check(PATHS, ports, cold=not _is_built())
         build()
         PATHS.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
         family.write_configuration(ports)
-        if running:
+        write(REMEMBERED_PORTS, json.dumps(ports.variables()))
+        if running and not cluster.is_other():
             _refresh()
         else:
             _start()
         _converge(ports)
     _say_where(ports)
+
+
+def _open_ports() -> Ports:
+    return Ports.from_env(json.loads(REMEMBERED_PORTS.read_text()) if REMEMBERED_PORTS.exists() else {})
 
 
 def build() -> None:
@@ -64,8 +71,11 @@ def _is_ours_running() -> bool:
 
 def _start() -> None:
     with step("start"):
+        if holder := locks.owner():
+            family.end(holder.pid)
         host.clean()
-        cluster.forget_half_made()
+        if cluster.is_other():
+            cluster.forget()
         host.prepare()
         family.start()
 
@@ -77,10 +87,7 @@ def _refresh() -> None:
 
 def _converge(ports: Ports) -> None:
     """Kubernetes and Temporal do not need each other; the worker needs both."""
-    with ThreadPoolExecutor(2) as pool:
-        both = [pool.submit(cluster.converge, ports), pool.submit(_converge_temporal, ports)]
-        for part in both:
-            part.result()
+    together(lambda: cluster.converge(ports), lambda: _converge_temporal(ports))
     worker.write_files(postgres.previews(ports))
     _write_environment(ports)
     _start_worker()

@@ -76,16 +76,12 @@ def programs(ports: Ports) -> list[Program]:
             server.program,
             local_command("postgres", server.name),
             order=10,
-            environment={**port_variables(ports), "SETTINGS": fingerprint(f"{server.settings()} {server.access}")},
+            environment={**ports.variables(), "SETTINGS": fingerprint(f"{server.settings()} {server.access}")},
             stop_signal="INT",
             stop_seconds=30,
         )
         for server in (previews(ports), production(ports))
     ]
-
-
-def port_variables(ports: Ports) -> dict[str, str]:
-    return {f"LOCAL_PORT_{name.upper()}": str(value) for name, value in vars(ports).items()}
 
 
 def serve(name: str, ports: Ports) -> NoReturn:

@@ -1,9 +1,10 @@
 """Addresses, ports, versions and paths of the local platform. Nothing else in `local` names one."""
 
+import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Self
@@ -76,6 +77,16 @@ class Ports:
         if wrong:
             raise PlatformError("\n".join(wrong))
         return cls(**chosen)
+
+    @classmethod
+    def current(cls) -> Self:
+        """What the environment says, and otherwise what the last `up` of this checkout was told. Raises PlatformError."""
+        remembered = json.loads(REMEMBERED_PORTS.read_text()) if REMEMBERED_PORTS.exists() else {}
+        return cls.from_env({**remembered, **os.environ})
+
+    def variables(self) -> dict[str, str]:
+        """As `from_env` reads them."""
+        return {f"LOCAL_PORT_{name.upper()}": str(value) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True)
@@ -156,5 +167,6 @@ POSTGRES_SOCKETS = RUN / "postgres"
 POSTGRES_DATA = RUN / "data"
 
 PATHS = Paths.from_env(os.environ)
+REMEMBERED_PORTS = PATHS.home / "ports.json"
 PYTHON = Path(sys.executable)
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
