@@ -5,7 +5,6 @@ import sys
 
 from local import example, platform
 from local.errors import PlatformError
-from local.settings import Ports
 
 COMMANDS = {
     "up": "make the platform work, whatever the state before",
@@ -33,16 +32,15 @@ def main() -> int:
 
 
 def _dispatch(command: str) -> int:
-    ports = Ports.current()
     match command:
         case "up":
-            platform.up(ports)
+            platform.up()
         case "down":
             platform.down()
         case "purge":
             platform.purge()
         case "status":
-            return 0 if platform.status(ports) else 1
+            return 0 if platform.status() else 1
         case "build":
             platform.build()
         case "example":

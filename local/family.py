@@ -49,7 +49,7 @@ def _programs(ports: Ports) -> Sequence[Program]:
 
 def _relay(name: str, port: int, address: str) -> Program:
     """Loopback only: what runs here is nobody else's business."""
-    return Program(name, ["socat", f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork", f"TCP:{address}"], order=40)
+    return Program(name, ["socat", f"TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,backlog=128,fork", f"TCP:{address}"], order=40)
 
 
 def start() -> None:

@@ -18,9 +18,10 @@ from local.waiting import http_status, require
 COMMAND_LOCK = PATHS.home / "command.lock"
 
 
-def up(ports: Ports) -> None:
+def up() -> None:
     """Whatever the state before, afterwards the platform works. Raises PlatformError."""
     with locks.exclusive(COMMAND_LOCK, "another command of this checkout"):
+        ports = Ports.current()
         running = _is_ours_running()
         if running:
             checks.check_ports(ports, _open_ports())
@@ -163,7 +164,7 @@ def purge() -> None:
     say("purged.")
 
 
-def status(ports: Ports) -> bool:
+def status() -> bool:
     """Prints each program's state; True when everything that should run does."""
     holder = locks.owner()
     if holder is None:
@@ -173,6 +174,6 @@ def status(ports: Ports) -> bool:
     states = {**PLATFORM.states(), **cluster.NODE.states()}
     for name, state in states.items():
         say(f"  {name:20} {state}")
-    for name, port in asdict(ports).items():
+    for name, port in asdict(Ports.current()).items():
         say(f"  127.0.0.1:{port:<10} {name}")
     return all(state == "RUNNING" for state in states.values())
