@@ -128,7 +128,7 @@ async def polling_problem(client: Client, kind: TaskQueueType.ValueType) -> str 
     try:
         answer = await asyncio.wait_for(client.workflow_service.describe_task_queue(request), ONE_TRY)
     except (RPCError, TimeoutError) as error:
-        return f"Temporal does not answer: {error or 'too slow'}"
+        return f"Temporal does not answer: {str(error) or 'too slow'}"
     if client.identity not in {poller.identity for poller in answer.pollers}:
         return "Temporal does not see this worker poll yet"
     return None
