@@ -14,19 +14,20 @@ from gateways.cluster import Cluster, Object
 from gateways.kubernetes_cluster import KubernetesCluster
 from stack.errors import ConflictError, RejectedError
 from stack.names import ANNOTATION_REPOSITORY, DEPLOYER, MANAGED_BY, MANAGER, STACK_ROLE
-from stack.namespace import is_terminating
+from stack.namespace import held_by, is_terminating
 from tests.fakes.cluster import FakeCluster
 
-KUBECONFIG = "PREVIEWS_TEST_DEPLOYER_KUBECONFIG"
+DEPLOYERS = "PREVIEWS_TEST_DEPLOYER_KUBECONFIG"
+ADMINS = "KUBECONFIG"
 HOME = "temporal-previews"
 RBAC = "rbac.authorization.k8s.io"
 
 
 @asynccontextmanager
-async def real_cluster() -> AsyncIterator[KubernetesCluster]:
+async def real_cluster(kubeconfig: str = DEPLOYERS) -> AsyncIterator[KubernetesCluster]:
     """As the worker's own service account, so that a right that is missing fails here."""
-    assert KUBECONFIG in os.environ, "the real cluster is not named: `make up`, then `source .local/env`"
-    cluster = await KubernetesCluster.connect(Path(os.environ[KUBECONFIG]))
+    assert kubeconfig in os.environ, "the real cluster is not named: `make up`, then `source .local/env`"
+    cluster = await KubernetesCluster.connect(Path(os.environ[kubeconfig]))
     try:
         yield cluster
     finally:
@@ -232,3 +233,21 @@ async def test_the_deployer_has_no_rights_in_other_namespaces() -> None:
         refused = await asyncio.gather(*(cluster.list_objects(kind, "kube-system") for kind in kinds), return_exceptions=True)
     assert [type(error) for error in refused] == [RejectedError] * len(kinds)
     assert "grant the deployer the right to list secrets" in str(refused[0])
+
+
+@pytest.mark.e2e
+async def test_a_cluster_says_what_holds_a_namespace() -> None:
+    name = f"contract-{secrets.token_hex(4)}"
+    async with asyncio.timeout(30), real_cluster() as cluster, real_cluster(ADMINS) as admin:
+        await admin.apply(namespace_manifest(name))
+        held = config(name)
+        held["metadata"]["finalizers"] = ["example.com/stuck"]
+        await admin.apply(held)
+        await cluster.delete("Namespace", name)
+        async with aclosing(cluster.watch("Namespace", name)) as states:
+            async for state in states:
+                assert state is not None, "gone although something held it"
+                if "example.com/stuck in 1 resource instances" in held_by(state):
+                    break
+            await admin.apply(config(name))
+            assert [state async for state in until_gone(states)][-1] is None
