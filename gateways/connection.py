@@ -26,9 +26,9 @@ CONNECT_SECONDS: Final = 3.0
 TOKEN_PERIOD_SECONDS: Final = 30.0
 """A token in a file is renewed by somebody else (the kubelet, the local platform) long before it expires: re-read it this often."""
 
-CLIENT_ERRORS: Final = (aiohttp.ClientError, OpenApiException, OSError, TimeoutError, ValueError)
-"""Everything that the client raises for a call; ValueError is what aiohttp has for a line that is too long."""
-
+CLIENT_ERRORS: Final = (aiohttp.ClientError, OpenApiException, ConfigException, OSError, TimeoutError, ValueError)
+"""Everything that the client raises for a call: ValueError is what aiohttp has for a line that is too long, ConfigException what a pod's
+token that is just being written leads to."""
 
 PATIENCE_SECONDS: Final = 5.0
 """How long a right that was just granted may take to reach the API server's cache, and a new quota to be counted."""
