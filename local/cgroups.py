@@ -16,8 +16,8 @@ CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
 REMOVAL = 10.0  # seconds in which the kernel lets go of processes that were killed
 
 
-def _hierarchies() -> Iterator[Path]:
-    """One on a machine with cgroup v2, one per controller with v1."""
+def hierarchies() -> Iterator[Path]:
+    """Roots of the trees of control groups: one on a machine with cgroup v2, one per controller with v1."""
     if (ROOT / "cgroup.controllers").exists():
         yield ROOT
         return
@@ -25,7 +25,7 @@ def _hierarchies() -> Iterator[Path]:
 
 
 def create() -> None:
-    for hierarchy in _hierarchies():
+    for hierarchy in hierarchies():
         group = hierarchy / CGROUP
         if (hierarchy / "cgroup.subtree_control").exists():
             _hand_down(hierarchy)
@@ -47,7 +47,7 @@ def _hand_down(group: Path) -> None:
 def remove() -> list[Path]:
     """Removes our groups from the leaves up; returns those that the kernel still holds after REMOVAL seconds."""
     until = time.monotonic() + REMOVAL
-    while left := [path for hierarchy in _hierarchies() for path in _below(hierarchy / CGROUP)]:
+    while left := [path for hierarchy in hierarchies() for path in _below(hierarchy / CGROUP)]:
         for path in left:
             with contextlib.suppress(OSError):
                 path.rmdir()

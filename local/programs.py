@@ -63,7 +63,7 @@ user=root
 logfile={_escape(str(log))}
 logfile_maxbytes=5MB
 logfile_backups=1
-pidfile=/dev/null
+pidfile={socket}.pid
 strip_ansi=true
 environment=PATH="{_escape(path)}:{SYSTEM_PATH}"
 

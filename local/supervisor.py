@@ -33,8 +33,10 @@ class _Transport(xmlrpc.client.Transport):
         super().__init__()
         self._path = path
 
-    def make_connection(self, host: Any) -> _Connection:  # noqa: ARG002  # the name is the library's
-        return _Connection(self._path)
+    def make_connection(self, host: Any) -> _Connection:
+        connection = _Connection(self._path)
+        self._connection = host, connection  # what the library closes in the end
+        return connection
 
 
 @dataclass(frozen=True)
@@ -43,13 +45,14 @@ class Supervisor:
 
     socket: Path
 
-    @property
-    def _rpc(self) -> Any:
-        return xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(self.socket)).supervisor
+    def _call(self, method: str, *arguments: str) -> Any:
+        """Raises OSError or HTTPException when nobody listens, and xmlrpc.client.Fault when supervisord refuses."""
+        with xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(self.socket)) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
 
     def answers(self) -> bool:
         try:
-            return bool(self._rpc.getState()["statename"] == "RUNNING")
+            return bool(self._call("getState")["statename"] == "RUNNING")
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return False
 
@@ -61,18 +64,22 @@ class Supervisor:
 
     def states(self) -> dict[str, str]:
         """Name of each program → supervisord's word for its state."""
-        return {info["name"]: info["statename"] for info in self._rpc.getAllProcessInfo()}
+        return {info["name"]: info["statename"] for info in self._call("getAllProcessInfo")}
 
     def started_at(self, name: str) -> int:
         """Seconds since the epoch."""
-        return int(self._rpc.getProcessInfo(name)["start"])
+        return int(self._call("getProcessInfo", name)["start"])
+
+    def inner_pid(self, name: str) -> int:
+        """Process ID of a program as supervisord itself counts, in its own PID namespace; 0 when it does not run."""
+        return int(self._call("getProcessInfo", name)["pid"])
 
     def start(self, name: str) -> None:
         """Starts a program that is not running and returns when it has been up for its `startsecs`. Raises PlatformError."""
         if self.states().get(name) in RUNNING | ON_ITS_WAY:
             return
         try:
-            self._rpc.startProcess(name)
+            self._call("startProcess", name)
         except xmlrpc.client.Fault as fault:
             if "ALREADY_STARTED" in fault.faultString:
                 return
@@ -81,22 +88,22 @@ class Supervisor:
 
     def stop(self, name: str) -> None:
         with contextlib.suppress(xmlrpc.client.Fault):  # it was not running
-            self._rpc.stopProcess(name)
+            self._call("stopProcess", name)
 
     def reload(self) -> list[str]:
         """Reads the configuration again and restarts exactly the programs whose entry changed; returns their names."""
         try:
-            ((added, changed, removed),) = self._rpc.reloadConfig()
+            ((added, changed, removed),) = self._call("reloadConfig")
         except xmlrpc.client.Fault as fault:
             raise PlatformError(f"supervisord refuses its new configuration: {fault.faultString}") from fault
         for name in [*removed, *changed]:
-            self._rpc.stopProcessGroup(name)
-            self._rpc.removeProcessGroup(name)
+            self._call("stopProcessGroup", name)
+            self._call("removeProcessGroup", name)
         for name in [*changed, *added]:
-            self._rpc.addProcessGroup(name)
+            self._call("addProcessGroup", name)
         return [*added, *changed, *removed]
 
     def shutdown(self) -> None:
         """Asks for an orderly end, last started first; returns at once."""
         with contextlib.suppress(OSError, http.client.HTTPException, xmlrpc.client.Fault):
-            self._rpc.shutdown()
+            self._call("shutdown")

@@ -1,0 +1,24 @@
+"""The ring that stops and starts the platform itself. It runs last, and leaves the platform up."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.platform.machine import command
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "/platform/" in str(item.path):
+            item.add_marker(pytest.mark.platform)
+
+
+@pytest.fixture(autouse=True)
+def from_a_platform_that_is_up() -> None:
+    command("up").check()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def leave_it_up() -> Iterator[None]:
+    yield
+    command("up").check()
