@@ -10,6 +10,7 @@ from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, W
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import CancelledError
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
 from stack.errors import UnavailableError
@@ -21,6 +22,8 @@ from workflows.baton import DEPLOY_WORKFLOW, OUTCOME_QUERY, REQUEST_SIGNAL, TEAR
 POLL = timedelta(milliseconds=500)
 """How often the progress is asked for; the verdict itself arrives at once."""
 
+SILENCE = "Temporal or its worker does not answer just now; the run is not touched by that, asking again"
+
 Handle = WorkflowHandle[object, Closing]
 
 
@@ -28,8 +31,9 @@ async def connect() -> Client:
     """The client for TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* variables. Raises UnavailableError."""
     options = ClientConfig.load_client_connect_config()
     options.setdefault("target_host", "localhost:7233")
+    quiet = Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=TelemetryFilter(core_level="OFF", other_level="OFF"))))
     try:
-        return await Client.connect(**options, data_converter=pydantic_data_converter)
+        return await Client.connect(**options, data_converter=pydantic_data_converter, runtime=quiet)
     except (RuntimeError, RPCError) as error:
         raise unreachable(options["target_host"], error) from None
 
@@ -73,10 +77,10 @@ async def follow(handle: Handle, request: DeployRequest | TeardownRequest, patie
     """Waits for the outcome of this very request, telling how far it is. After `patience` the state is "running"; the run goes on."""
     last = Outcome(request_id=request.id, state="running", pr=request.pr, note="queued")
 
-    def progress(outcome: Outcome) -> None:
+    def progress(outcome: Outcome | None) -> None:
         nonlocal last
-        last = outcome
-        tell(outcome)
+        last = outcome or last.model_copy(update={"note": SILENCE})
+        tell(last)
 
     asking = asyncio.create_task(_ask(handle, request.id, progress))
     result = asyncio.create_task(_result(handle, request))
@@ -91,14 +95,15 @@ async def follow(handle: Handle, request: DeployRequest | TeardownRequest, patie
         result.cancel()
 
 
-async def _ask(handle: Handle, request_id: str, progress: Callable[[Outcome], None]) -> Outcome:
+async def _ask(handle: Handle, request_id: str, progress: Callable[[Outcome | None], None]) -> Outcome:
     """Asks the open run until it knows the outcome; callers whose request was replaced learn it while the run goes on."""
     while True:
         await asyncio.sleep(POLL.total_seconds())
         try:
             outcome: Outcome | None = await handle.query(OUTCOME_QUERY, request_id, result_type=Outcome, rpc_timeout=timedelta(seconds=5))
         except (RPCError, WorkflowQueryFailedError):
-            continue  # no worker just now, or a passing fault: the run itself is not touched by that
+            progress(None)
+            continue
         if outcome is not None and outcome.state != "running":
             return outcome
         if outcome is not None:
