@@ -6,7 +6,7 @@ worker that dies releases them.
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, LiteralString
@@ -24,6 +24,8 @@ STATEMENT_TIMEOUT: Final = 60_000
 """Milliseconds. The slowest statement is CREATE DATABASE, a second on an idle machine."""
 LOCK_TIMEOUT: Final = 15_000
 """Milliseconds that a statement waits for somebody else's lock."""
+KEEPALIVES: Final = {"idle": 10, "interval": 5, "count": 3}
+"""Seconds of silence, seconds between probes, probes. Both sides probe: a worker whose host vanished must not hold a lock for hours."""
 OLDEST_SERVER: Final = 150_000
 """PostgreSQL 15: CREATE DATABASE … STRATEGY."""
 
@@ -62,7 +64,7 @@ class PostgresServer:
     async def connect(self, database: str | None = None) -> AsyncIterator[Connection]:
         """A connection in autocommit to `database`, by default the one in the URL. Translates whatever psycopg raises inside."""
         with translated(f"use PostgreSQL {self.address()}"):
-            async with await AsyncConnection.connect(self._conninfo(database), autocommit=True, prepare_threshold=None) as connection:
+            async with await _open(self._conninfo(database)) as connection:
                 if connection.info.server_version < OLDEST_SERVER:
                     found = str(connection.info.server_version // 10_000)
                     raise RejectedError(
@@ -83,13 +85,13 @@ class PostgresServer:
         return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}"
 
     def _conninfo(self, database: str | None) -> str:
-        options = f"-c statement_timeout={STATEMENT_TIMEOUT} -c lock_timeout={LOCK_TIMEOUT}"
-        extra: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT, "application_name": MANAGER, "options": options}
+        parts = self._parts() | {"connect_timeout": CONNECT_TIMEOUT, "application_name": MANAGER, "options": _session_options()}
+        parts |= {f"keepalives_{name}": value for name, value in KEEPALIVES.items()}
         if database:
-            extra["dbname"] = database
+            parts["dbname"] = database
         if self._ca_file:
-            extra |= {"sslmode": "verify-full", "sslrootcert": str(self._ca_file)}
-        return make_conninfo(**(self._parts() | extra))
+            parts |= {"sslmode": "verify-full", "sslrootcert": str(self._ca_file)}
+        return make_conninfo(**parts)
 
     def _parts(self) -> dict[str, Any]:
         """The URL taken apart. Its text is never quoted: it holds a password."""
@@ -104,6 +106,23 @@ class PostgresServer:
 
 
 URL_REMEDY: Final = "PREVIEWS_DATABASE_URL_FILE must name a file with a line such as postgresql://deployer:PASSWORD@host:5432/postgres"
+
+
+async def _open(conninfo: str) -> Connection:
+    """Cancelled half-way, it is opened and closed again: psycopg would leave the session to the garbage collector."""
+    opening = asyncio.ensure_future(AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=None))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with suppress(psycopg.Error):
+            await (await opening).close()
+        raise
+
+
+def _session_options() -> str:
+    settings = {"statement_timeout": STATEMENT_TIMEOUT, "lock_timeout": LOCK_TIMEOUT}
+    settings |= {f"tcp_keepalives_{name}": value for name, value in KEEPALIVES.items()}
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
 async def _lock(connection: Connection, subject: str, wait: timedelta) -> None:

@@ -1,8 +1,10 @@
 """Proves on a real PostgreSQL that each stack gets exactly its own databases, however often and wherever it is interrupted."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,6 +18,8 @@ from stack.databases import Clone, DatabasePlan, Role
 from stack.errors import ConflictError, OutdatedError, RejectedError, UnavailableError
 from stack.names import Names, template_databases, template_role
 from tests.contract.postgresql import Server, running
+
+pytestmark = pytest.mark.postgres
 
 VERSION = "0.0.1"
 TEMPLATE, VISIBILITY_TEMPLATE = template_databases(VERSION)
@@ -126,6 +130,17 @@ def assert_refused(server: Server, user: str, password: str, database: str) -> N
         psycopg.connect(server.url(user, password, database))
 
 
+def assert_no_session_of_ours(server: Server) -> None:
+    """The server notices the end of a connection a moment later."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'deployer'"
+    with server.superuser() as connection:
+        for _ in range(100):
+            if connection.execute(query).fetchone() == (0,):
+                return
+            time.sleep(0.02)
+    raise AssertionError("a session is left")
+
+
 class KilledError(BaseException):
     """Not an Exception, like the end of the process that it stands for."""
 
@@ -217,6 +232,37 @@ async def test_killed_after_any_statement_and_run_again_ends_the_same(server: Se
 
     deaths = await killed_everywhere(server, lambda dying: PostgresDatabases(dying).create(plan(), allowed), recover)
     assert deaths > 20
+
+
+async def test_cancelled_at_any_moment_it_stops_and_leaves_no_session(server: Server, databases: PostgresDatabases) -> None:
+    for milliseconds in range(10, 200, 15):
+        making = asyncio.create_task(databases.create(plan(), allowed))
+        await asyncio.sleep(milliseconds / 1000)
+        making.cancel()
+        with suppress(asyncio.CancelledError):
+            await making
+        assert_no_session_of_ours(server)
+        await databases.create(plan(), allowed)
+        assert_whole(server)
+        await databases.drop(Names("pr-1"), allowed)
+
+
+async def test_a_connection_that_is_lost_is_tried_again(server: Server, postgres: PostgresServer, databases: PostgresDatabases) -> None:
+    async with postgres.locked("pr-1"):
+        waiting = asyncio.create_task(databases.create(plan(), allowed))
+        await asyncio.sleep(0.3)
+        with server.superuser() as connection:
+            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'deployer' AND query LIKE '%pg_try_advisory%'"
+            connection.execute(query)
+        with pytest.raises(UnavailableError):
+            await waiting
+
+
+async def test_a_stack_that_somebody_else_works_on_is_tried_again(postgres: PostgresServer) -> None:
+    async with postgres.locked("pr-1"), postgres.locked("pr-2"):
+        with pytest.raises(UnavailableError, match="another attempt"):
+            async with postgres.locked("pr-1", wait=timedelta(seconds=0.2)):
+                pass
 
 
 async def test_dropping_killed_after_any_statement_and_run_again_leaves_nothing(server: Server, databases: PostgresDatabases) -> None:
@@ -389,8 +435,5 @@ async def test_passwords_are_in_no_log_of_the_server(server: Server, databases: 
 
 async def test_connections_are_counted_and_none_is_left(server: Server, databases: PostgresDatabases) -> None:
     await databases.create(plan(), allowed)
-    found = await databases.connections()
-    assert found.limit == 57
-    with server.superuser() as connection:
-        query = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'deployer'"
-        assert connection.execute(query).fetchone() == (0,)
+    assert (await databases.connections()).limit == 57
+    assert_no_session_of_ours(server)
