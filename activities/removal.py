@@ -9,7 +9,7 @@ from temporalio import activity
 
 from activities.clock import Clock, utc_now
 from activities.namespaces import when_settled
-from gateways.cluster import Cluster, Object
+from gateways.cluster import Cluster
 from gateways.kinds import label
 from gateways.records import Records
 from stack.errors import RejectedError, StillThereError
@@ -28,19 +28,6 @@ class RemovalActivities:
 
     def __init__(self, cluster: Cluster, records: Records, clock: Clock = utc_now) -> None:
         self._cluster, self._records, self._clock = cluster, records, clock
-
-    @activity.defn(name="survey")
-    async def survey(self, removal: Removal) -> tuple[ReceiptItem, ...]:
-        """What exists before the removal: the namespace and the workloads in it, each `existed` and not yet `seen_gone`."""
-        namespace = await self._cluster.read("Namespace", removal.namespace)
-        if namespace is None:
-            return ()
-        require_ours(namespace, removal.request.repository)
-        objects = [namespace]
-        if await self._may_look_inside(removal.namespace):
-            objects += await self._cluster.list_objects("Deployment", removal.namespace)
-            objects += await self._cluster.list_objects("Pod", removal.namespace)
-        return tuple(ReceiptItem(object=_named(item), existed=True, seen_gone=False, seconds=0) for item in objects)
 
     @activity.defn(name="delete_namespace")
     async def delete_namespace(self, removal: Removal) -> bool:
@@ -81,8 +68,3 @@ class RemovalActivities:
     async def _may_look_inside(self, namespace: str) -> bool:
         """Half-built namespaces have no binding yet, half-removed ones no longer: without it the deployer has no rights there."""
         return await self._cluster.read("RoleBinding", STACK_ROLE, namespace) is not None
-
-
-def _named(item: Object) -> str:
-    metadata = item["metadata"]
-    return label(item["kind"], metadata["name"], metadata.get("namespace"))

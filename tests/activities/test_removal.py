@@ -28,17 +28,6 @@ def put_stack(cluster: FakeCluster) -> None:
         cluster.put({"apiVersion": "v1", "kind": kind, "metadata": {"name": name, "namespace": "pr-1"}})
 
 
-async def test_the_survey_names_what_exists(activities: RemovalActivities, cluster: FakeCluster) -> None:
-    put_stack(cluster)
-    items = await ActivityEnvironment().run(activities.survey, removal())
-    assert [item.object for item in items] == ["Namespace pr-1", "Deployment pr-1/webapp", "Pod pr-1/webapp-1"]
-    assert all(item.existed and not item.seen_gone for item in items)
-
-
-async def test_the_survey_of_nothing_is_empty(activities: RemovalActivities) -> None:
-    assert await ActivityEnvironment().run(activities.survey, removal()) == ()
-
-
 async def test_namespace_and_workloads_are_deleted_together(activities: RemovalActivities, cluster: FakeCluster) -> None:
     put_stack(cluster)
     assert await ActivityEnvironment().run(activities.delete_namespace, removal()) is True
@@ -70,9 +59,8 @@ async def test_a_right_that_is_gone_already_is_no_error(activities: RemovalActiv
 
 async def test_a_foreign_namespace_stays(activities: RemovalActivities, cluster: FakeCluster) -> None:
     cluster.put(namespace("other/app"))
-    for step in (activities.survey, activities.delete_namespace):
-        with pytest.raises(ForeignNamespaceError):
-            await ActivityEnvironment().run(step, removal())
+    with pytest.raises(ForeignNamespaceError):
+        await ActivityEnvironment().run(activities.delete_namespace, removal())
     assert await cluster.read("Namespace", "pr-1") is not None
 
 
