@@ -17,7 +17,7 @@ help: ## this list
 demo: up ## the main job, end to end: pull request 1 gets a preview, shown to answer
 	@$(PYTHON) -m local.demo
 
-test: check up ## every ring, on the real platform
+test: check up /usr/bin/chromium ## every ring, on the real platform
 	@source .local/env
 	$(PYTHON) -m pytest -q tests/contract tests/workflows tests/e2e
 	$(PYTHON) -m pytest -q tests/platform
@@ -46,6 +46,10 @@ bench: up ## ratios against named baselines, in one run
 
 golden: $(READY) ## write the golden YAML anew; look at the difference before you commit it
 	@$(PYTHON) -m tests.update_golden
+
+/usr/bin/chromium:
+	@echo "Installing Chromium …"
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
 
 $(READY): requirements.txt
 	@command -v python3 >/dev/null && python3 -c 'import ensurepip, sys; assert sys.version_info >= (3, 11)' 2>/dev/null || {

@@ -32,6 +32,7 @@ def nothing_is_left_behind() -> Iterator[None]:
     left = {name for name in after.roles - before.roles if not name.startswith("template_")}
     assert not left, f"roles left: {left}"
     assert after.sessions == before.sessions, "database sessions left"
+    assert after.processes == before.processes, "workers or browsers left"
 
 
 @pytest.fixture(scope="session")

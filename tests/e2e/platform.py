@@ -4,7 +4,8 @@ import base64
 import json
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -86,6 +87,8 @@ class Footprint:
     databases: frozenset[str]
     roles: frozenset[str]
     sessions: int
+    processes: int
+    """Workers and browsers."""
 
     @classmethod
     def now(cls) -> "Footprint":
@@ -95,7 +98,14 @@ class Footprint:
             databases=frozenset(name for (name,) in query("SELECT datname FROM pg_database")),
             roles=frozenset(name for (name,) in query("SELECT rolname FROM pg_roles")),
             sessions=query("SELECT count(*) FROM pg_stat_activity WHERE usename LIKE 'pr\\_%%'")[0][0],
+            processes=sum(b"worker.py" in line or b"chromium" in line for line in _command_lines()),
         )
+
+
+def _command_lines() -> Iterator[bytes]:
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield process.read_bytes()
 
 
 def example_stack() -> dict[str, Any]:

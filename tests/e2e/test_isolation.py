@@ -56,7 +56,7 @@ def test_a_role_of_one_cannot_connect_to_any_database_but_its_own(pair: tuple[Pr
         assert connection.execute("SELECT 1").fetchone() == (1,)
     others = [f"pr_{two.pr}_{name}" for name in ("temporal", "visibility", "app")]
     for database in [*others, f"pr_{one.pr}_{'temporal' if role else 'app'}", "postgres", "template1"]:
-        with pytest.raises(psycopg.OperationalError, match="permission denied|not permitted|pg_hba"):
+        with pytest.raises(psycopg.OperationalError, match=r"permission denied|not permitted|pg_hba"):
             _connect(f"pr_{one.pr}{role}", password, database)
 
 
