@@ -5,14 +5,14 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest, RegisterNamespaceRequest
-from temporalio.client import Client, WorkflowFailureError
-from temporalio.common import RawValue
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
+from temporalio.common import RawValue, WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
 from stack.errors import RejectedError, UnavailableError, cut
@@ -77,20 +77,26 @@ class TemporalFrontends:
                     raise
 
     async def run(self, address: str, workflow: str, task_queue: str, workflow_id: str, deadline: timedelta) -> str:
-        async with _client(address) as client:
+        async with _client(address) as client, asyncio.timeout((deadline + RPC_TIMEOUT).total_seconds()):
+            handle = await _start(client, workflow, task_queue, workflow_id, deadline)
             try:
-                # The result stays raw: only whether there is one matters, and the application may have a codec of its own.
-                await client.execute_workflow(
-                    workflow,
-                    id=workflow_id,
-                    task_queue=task_queue,
-                    execution_timeout=deadline,
-                    result_type=RawValue,
-                    rpc_timeout=RPC_TIMEOUT,
-                )
+                await handle.result()
             except WorkflowFailureError as failure:
                 return _reason(failure)
             return ""
+
+
+async def _start(client: Client, workflow: str, task_queue: str, workflow_id: str, deadline: timedelta) -> WorkflowHandle[Any, RawValue]:
+    """Joins a run of that ID, if a lost worker has started it. Its result stays raw: the application may have a codec of its own."""
+    return await client.start_workflow(
+        workflow,
+        id=workflow_id,
+        task_queue=task_queue,
+        execution_timeout=deadline,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        result_type=RawValue,
+        rpc_timeout=RPC_TIMEOUT,
+    )
 
 
 async def _has_poller(client: Client, task_queue: str, kind: TaskQueueType.ValueType) -> bool:
