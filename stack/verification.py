@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from stack.diagnosis.words import without_secrets
 from stack.errors import cut
 from stack.models import Category, Diagnosis
 from stack.names import TEMPORAL, WORKER_CONTAINER
@@ -54,7 +55,7 @@ def smoke_diagnosis(namespace: str, workflow: str, why: str, log: str) -> Diagno
     return Diagnosis(
         category=Category.SMOKE,
         object=f"Workflow {workflow} in the Temporal of {namespace}",
-        summary=f"The smoke workflow {workflow} failed: {why}.",
+        summary=f"The smoke workflow {workflow} failed: {without_secrets(why)}.",
         detail=log,
         resolution="Look at it in the preview's temporal-ui, and at the log of its worker.",
     )
