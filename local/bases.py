@@ -78,3 +78,10 @@ _DEBIAN = Base(
 _FIREWALL = Base(name="firewall", packages=("nftables", "iptables", "kmod", "conntrack", "libc6"), variant="extract")
 
 BASES = {base.name: base for base in (_DEBIAN, _FIREWALL)}
+
+
+def make_all() -> None:
+    """Everything that images stand on, made where it is not there. Raises PlatformError."""
+    for base in BASES.values():
+        base.archive()
+    node_js()

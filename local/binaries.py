@@ -1,14 +1,18 @@
 """Builds the programs of the platform with a pinned Go and keeps them in the user's cache, keyed by what they are made of."""
 
+import contextlib
 import hashlib
 import os
 import shutil
 import tempfile
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from local.commands import run, run_logged
+from local.errors import PlatformError
 from local.locks import exclusive
-from local.modules import BY_NAME, MODULES, Module
+from local.modules import MODULES, Module
 from local.progress import step
 from local.settings import GO, PATHS, PYTHON
 
@@ -35,6 +39,9 @@ def search_path() -> str:
 def build_all() -> None:
     """Builds what is not in the cache. Raises PlatformError with the end of the compiler's output."""
     missing = [module for module in MODULES if not directory(module).exists()]
+    if missing:
+        toolchain()
+        threading.Thread(target=_fetch, args=(missing,), daemon=True).start()
     for number, module in enumerate(missing, 1):
         with step(f"build {module.name} ({number} of {len(missing)})"), exclusive(_lock(module), f"another build of {module.name}"):
             _build(module)
@@ -56,6 +63,14 @@ def _build(module: Module) -> None:
         for name, (source, path) in module.files.items():
             shutil.copy(_source(go, module, source) / path, draft / name)
         draft.replace(target)
+
+
+def _fetch(modules: Sequence[Module]) -> None:
+    """Downloads the sources of the later modules while the first are compiled; what fails here fails again where it counts."""
+    with contextlib.suppress(PlatformError):
+        for module in modules:
+            argv = [toolchain(), "list", "-mod=readonly", "-deps", *module.programs.values()]
+            run(argv, what=f"fetch the sources of {module.name}", env=_environment(), cwd=SOURCES / module.name)
 
 
 def toolchain() -> Path:
@@ -95,7 +110,3 @@ def _key(module: Module) -> str:
 
 def _lock(module: Module) -> Path:
     return PATHS.binaries / f"{module.name}-{_key(module)}.lock"
-
-
-def kubernetes_directory() -> Path:
-    return directory(BY_NAME["kubernetes"])

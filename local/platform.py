@@ -6,7 +6,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from local import binaries, checks, cluster, family, host, images, locks, packages, postgres, temporal, worker
+from local import bases, binaries, checks, cluster, family, host, images, locks, packages, postgres, temporal, worker
 from local.commands import write
 from local.errors import PlatformError
 from local.family import PLATFORM
@@ -48,7 +48,7 @@ def build() -> None:
     packages.install()
     for folder in (PATHS.binaries, PATHS.images, PATHS.tools):
         folder.mkdir(parents=True, exist_ok=True)
-    binaries.build_all()
+    together(binaries.build_all, bases.make_all)  # a compiler that waits for processors, and a package manager that waits for disks
     images.build_all()
 
 

@@ -13,28 +13,29 @@ from local.errors import PlatformError, failed
 from local.settings import PATHS
 
 TIMEOUT = 60.0  # seconds; stopping PostgreSQL waits for its checkpoint
+ANSWER = 5.0  # seconds; it only looks something up
 RUNNING = frozenset({"RUNNING"})
 ON_ITS_WAY = frozenset({"STARTING", "BACKOFF"})
 
 
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=TIMEOUT)
+    def __init__(self, path: Path, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
         self._path = path
 
     def connect(self) -> None:
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(TIMEOUT)
+        self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
 
 
 class _Transport(xmlrpc.client.Transport):
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seconds: float) -> None:
         super().__init__()
-        self._path = path
+        self._path, self._seconds = path, seconds
 
     def make_connection(self, host: Any) -> _Connection:
-        connection = _Connection(self._path)
+        connection = _Connection(self._path, self._seconds)
         self._connection = host, connection  # what the library closes in the end
         return connection
 
@@ -45,14 +46,14 @@ class Supervisor:
 
     socket: Path
 
-    def _call(self, method: str, *arguments: str) -> Any:
+    def _call(self, method: str, *arguments: str, seconds: float = TIMEOUT) -> Any:
         """Raises OSError or HTTPException when nobody listens, and xmlrpc.client.Fault when supervisord refuses."""
-        with xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(self.socket)) as proxy:
+        with xmlrpc.client.ServerProxy("http://localhost", transport=_Transport(self.socket, seconds)) as proxy:
             return getattr(proxy.supervisor, method)(*arguments)
 
     def answers(self) -> bool:
         try:
-            return bool(self._call("getState")["statename"] == "RUNNING")
+            return bool(self._call("getState", seconds=ANSWER)["statename"] == "RUNNING")
         except (OSError, http.client.HTTPException, xmlrpc.client.Error):
             return False
 
