@@ -62,7 +62,7 @@ def start() -> None:
             parent = subprocess.Popen(
                 [*argv, str(PYTHON), "-m", "local.init"],
                 cwd=PATHS.checkout,
-                env={"PATH": SYSTEM_PATH, "HOME": "/root", "LANG": "C.UTF-8", "XDG_CACHE_HOME": str(PATHS.cache.parent)},
+                env={"PATH": SYSTEM_PATH, "HOME": str(Path.home()), "LANG": "C.UTF-8", "XDG_CACHE_HOME": str(PATHS.cache.parent)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -5,7 +5,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from local import cgroups
@@ -13,6 +12,7 @@ from local.errors import PlatformError
 from local.locks import MACHINE_LOCK
 from local.node import MOUNT_POINTS
 from local.settings import HOST_LINK, POSTGRES_DATA, POSTGRES_SOCKETS, RUN
+from local.waiting import wait_until
 
 MADE = RUN / "made.json"  # directories that were not there before us
 
@@ -60,9 +60,12 @@ def _remove_made() -> None:
 
 
 def kill(pid: int, seconds: float) -> None:
-    """Ends a process and waits until it is gone."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    until = time.monotonic() + seconds
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
-        time.sleep(0.05)
+    """Ends the parent of the family, and with it the family, and waits until it is gone. Any other process is left alone."""
+    try:
+        ours = b"local.init" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        return
+    if ours:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), seconds)

@@ -11,8 +11,10 @@ from pathlib import Path
 from local.errors import PlatformError
 from local.progress import say
 from local.settings import RUN
+from local.waiting import wait_until
 
 MACHINE_LOCK = RUN / "lock"
+ASKING = 1.0  # seconds: longer than anybody needs who only asks for the owner
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,16 @@ class Owner:
 
 
 def owner() -> Owner | None:
-    """None when no platform is up. The lock counts, never the file's text: it outlives its writer."""
+    """None when no platform is up. The lock counts, never the file's text: it outlives its writer.
+
+    Asks with a shared lock, so that two who ask at the same time do not take each other for the owner.
+    """
     try:
         descriptor = os.open(MACHINE_LOCK, os.O_RDONLY)
     except FileNotFoundError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return _read_owner(descriptor)
     else:
@@ -51,14 +56,20 @@ def take_machine(checkout: Path) -> int:
     """A descriptor that holds the machine for as long as any process has it open. Raises PlatformError if another has."""
     RUN.mkdir(mode=0o755, parents=True, exist_ok=True)
     descriptor = os.open(MACHINE_LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    if not wait_until(lambda: _try(descriptor), ASKING):
+        holder = _read_owner(descriptor)
+        os.close(descriptor)
+        raise refused(holder)
+    sign(descriptor, Owner(checkout, os.getpid()))
+    return descriptor
+
+
+def _try(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = _read_owner(descriptor)
-        os.close(descriptor)
-        raise refused(holder) from None
-    sign(descriptor, Owner(checkout, os.getpid()))
-    return descriptor
+        return False
+    return True
 
 
 def sign(descriptor: int, holder: Owner) -> None:

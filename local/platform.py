@@ -12,7 +12,7 @@ from local.errors import PlatformError
 from local.family import PLATFORM
 from local.modules import MODULES
 from local.progress import say, step, together
-from local.settings import PATHS, REMEMBERED_PORTS, TEMPORAL_NAMESPACE, Ports
+from local.settings import PATHS, REMEMBERED_PORTS, TASK_QUEUE, TEMPORAL_NAMESPACE, Ports
 from local.waiting import http_status, require
 
 COMMAND_LOCK = PATHS.home / "command.lock"
@@ -91,7 +91,7 @@ def _converge(ports: Ports) -> None:
     together(lambda: cluster.converge(ports), lambda: _converge_temporal(ports))
     worker.write_files(postgres.previews(ports))
     _write_environment(ports)
-    _start_worker()
+    _start_worker(ports)
 
 
 def _converge_temporal(ports: Ports) -> None:
@@ -110,13 +110,18 @@ def _converge_temporal(ports: Ports) -> None:
         require(lambda: http_status("127.0.0.1", ports.temporal_ui, "/healthz") == 200, 30, "temporal-ui answers", _log("temporal-ui"))
 
 
-def _start_worker() -> None:
+def _start_worker(ports: Ports) -> None:
     if not worker.SCRIPT.exists():
         say("there is no worker.py in this checkout: no worker is started")
         return
     require(PATHS.deployer_token.exists, 30, "the worker has a token of its service account", _log("deployer-token"))
     with step("worker"):
         PLATFORM.start("worker")
+        require(lambda: _worker_polls(ports), 30, "the worker polls its task queue", _log("worker"))
+
+
+def _worker_polls(ports: Ports) -> bool:
+    return temporal.is_polled(ports, TASK_QUEUE, PLATFORM.started_at("worker"))
 
 
 def _log(program: str) -> Path:

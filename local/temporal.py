@@ -6,9 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import psycopg
-from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.enums.v1 import IndexedValueType, TaskQueueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, RegisterNamespaceRequest
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, DescribeTaskQueueRequest, RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -93,6 +94,25 @@ def register(ports: Ports) -> None:
     except TimeoutError as late:
         what = f"Temporal did not register its namespace in {REGISTRATION_SECONDS:.0f} s"
         raise failed(what, SERVER_LOG, "`make down && make up` starts it afresh.") from late
+
+
+def is_polled(ports: Ports, queue: str, since: float) -> bool:
+    """Whether a worker has asked this task queue for work since then (seconds since the epoch)."""
+    return asyncio.run(_is_polled(f"127.0.0.1:{ports.temporal}", queue, since))
+
+
+async def _is_polled(address: str, queue: str, since: float) -> bool:
+    client = await _connect(address)
+    request = DescribeTaskQueueRequest(
+        namespace=TEMPORAL_NAMESPACE,
+        task_queue=TaskQueue(name=queue),
+        task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
+    )
+    try:
+        described = await client.workflow_service.describe_task_queue(request)
+    except RPCError:
+        return False
+    return any(poller.last_access_time.seconds >= since for poller in described.pollers)
 
 
 async def _register(address: str) -> None:

@@ -12,10 +12,11 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from local import cgroups, locks
+from local import cgroups, locks, worker
 from local.cluster import NODE, kubectl
 from local.family import PLATFORM
 from local.settings import HOST_LINK, POSTGRES_DATA, RUN, TEMPORAL_NAMESPACE, Ports
@@ -59,6 +60,24 @@ def test_a_killed_first_process_takes_all_below_it_and_up_heals(supervisor: Supe
     assert alive_in(below) == []
     command("up").check()
     assert command("status").check()
+
+
+def test_the_previews_database_answers_its_verified_address_after_the_node_came_back() -> None:
+    """The address goes away with the node's link and comes back with it, under a server that has been listening all the time."""
+    os.kill(NODE.pid(), signal.SIGKILL)
+    command("up").check()
+    with psycopg.connect(deployer_url(), connect_timeout=5) as connection:
+        assert connection.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone() == (True,)
+        assert connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (False,)
+
+
+def test_the_previews_database_refuses_whoever_does_not_encrypt() -> None:
+    with pytest.raises(psycopg.OperationalError, match="no encryption"):
+        psycopg.connect(deployer_url().replace("sslmode=verify-full", "sslmode=disable"), connect_timeout=5)
+
+
+def deployer_url() -> str:
+    return worker.DATABASE_URL.read_text().strip()
 
 
 def test_up_after_everything_was_killed_and_traces_were_left() -> None:
