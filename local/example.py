@@ -1,13 +1,14 @@
 """Builds the example's images from its ordinary Dockerfiles and loads them into the node, where no registry is needed."""
 
 import hashlib
-import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from local import cluster, locks
+from local.cache import forget_old, make_once
 from local.errors import PlatformError
-from local.images import IMAGES, Image, build, buildah, buildah_says
+from local.images import IMAGES, Image, build, buildah, buildah_says, save
 from local.progress import step
 from local.registries import host_settings
 from local.settings import PATHS
@@ -56,26 +57,21 @@ def images() -> list[str]:
         raise PlatformError("the platform of this checkout is not up: `make up` first")
     wanted = [ExampleImage(name) for name in NAMES]
     for image in wanted:
-        _build(image)
+        make_once(image.archive, partial(_build, image))
+        forget_old(PATHS.images, f"example-{image.name}-*.tar")
         if not cluster.has_image(image.reference):
             with step(f"load {image.reference}"):
                 cluster.load_archive(image.archive)
     return [f"{image.name}={image.reference}" for image in wanted]
 
 
-def _build(image: ExampleImage) -> None:
-    with locks.exclusive(image.archive.with_suffix(".lock"), f"another build of the example's {image.name}"):
-        if image.archive.exists():
-            return
-        with step(f"build {image.reference}"), tempfile.TemporaryDirectory(dir=PATHS.images, prefix=f".{image.name}-") as scratch:
-            for base in BASES:
-                _provide(base)
-            draft = Path(scratch) / "image.tar"
-            with host_settings() as settings:
-                options = ["--layers", "--pull-never", "--network", "host", *settings, "--tag", image.reference]
-                buildah(["bud", *options, image.folder], f"build the example's {image.name}", LOG)
-            buildah(["push", "--quiet", image.reference, f"docker-archive:{draft}:{image.reference}"], f"save {image.reference}", LOG)
-            draft.replace(image.archive)
+def _build(image: ExampleImage, draft: Path) -> None:
+    with step(f"build {image.reference}"), host_settings() as settings:
+        for base in BASES:
+            _provide(base)
+        options = ["--layers", "--pull-never", "--network", "host", *settings, "--tag", image.reference]
+        buildah(["bud", *options, image.folder], f"build the example's {image.name}", LOG)
+        save(image.reference, draft, LOG)
 
 
 def _provide(base: Image) -> None:

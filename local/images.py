@@ -6,22 +6,22 @@ They carry the public names (`docker.io/temporalio/server:1.32.2`), so that a ma
 import hashlib
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from local import binaries
 from local.bases import BASES, node_js
+from local.cache import forget_old, make_once
 from local.commands import run, run_logged
-from local.locks import exclusive
 from local.modules import BY_NAME
 from local.progress import step
 from local.settings import COREDNS, ETCD, KUBERNETES, NODE_JS, PATHS, PAUSE, SKIPPER, TEMPORAL, TEMPORAL_UI
 
 DOCKERFILE = Path(__file__).parent / "images" / "Dockerfile"
 LOG = PATHS.logs / "images.log"
+KEY = 12  # hexadecimal digits of what an archive is named after
 ADVICE = "`make up` again goes on where this stopped."
 
 
@@ -45,7 +45,7 @@ class Image:
             parts.append(BASES[self.base].key)
         if self.stage == "node":
             parts.append(NODE_JS)
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:KEY]
 
     @property
     def archive(self) -> Path:
@@ -84,16 +84,20 @@ def build_all() -> None:
 
 
 def build(image: Image) -> None:
-    """Builds beside the archive and renames at the end; a second builder waits and then finds it done."""
-    with exclusive(image.archive.with_suffix(".lock"), f"another build of the image {image.stage}"):
-        if image.archive.exists():
-            return
-        with tempfile.TemporaryDirectory(dir=PATHS.images, prefix=f".{image.stage}-") as scratch, _context(image) as context:
-            draft = Path(scratch) / "image.tar"
-            target = ["--target", image.stage, "--tag", image.name, "--file", DOCKERFILE, context]
-            buildah(["bud", "--quiet", "--pull-never", *target], f"build the image {image.name}")
-            buildah(["push", "--quiet", image.name, f"docker-archive:{draft}:{image.name}"], f"save the image {image.name}")
-            draft.replace(image.archive)
+    """One image, if it is not in the cache. Raises PlatformError."""
+    make_once(image.archive, partial(_build, image))
+    forget_old(PATHS.images, f"{image.stage}-{'[0-9a-f]' * KEY}.tar")
+
+
+def _build(image: Image, draft: Path) -> None:
+    target = ["--target", image.stage, "--tag", image.name, "--file", DOCKERFILE]
+    buildah(["bud", "--quiet", "--pull-never", *target, _context(image, draft.parent)], f"build the image {image.name}")
+    save(image.name, draft)
+
+
+def save(name: str, draft: Path, log: Path = LOG) -> None:
+    """An image of buildah's store as an archive that containerd and buildah read."""
+    buildah(["push", "--quiet", name, f"docker-archive:{draft}:{name}"], f"save the image {name}", log)
 
 
 def buildah(arguments: Sequence[object], what: str, log: Path = LOG) -> None:
@@ -117,19 +121,18 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "BUILDAH_ISOLATION": "chroot", "BUILDAH_HISTORY": "false"}
 
 
-@contextmanager
-def _context(image: Image) -> Iterator[Path]:
+def _context(image: Image, place: Path) -> Path:
     """A directory with what the stage copies: the module's programs and the base's files, as hard links."""
-    with tempfile.TemporaryDirectory(dir=PATHS.cache, prefix=".context-") as name:
-        context = Path(name)
-        if image.module:
-            for file in binaries.directory(BY_NAME[image.module]).iterdir():
-                os.link(file, context / file.name)
-        if image.base:
-            os.link(BASES[image.base].archive(), context / "root.tar")
-        if image.stage == "node":
-            shutil.copytree(node_js(), context / "nodejs", symlinks=True)
-        yield context
+    context = place / "context"
+    context.mkdir()
+    if image.module:
+        for file in binaries.directory(BY_NAME[image.module]).iterdir():
+            os.link(file, context / file.name)
+    if image.base:
+        os.link(BASES[image.base].archive(), context / "root.tar")
+    if image.stage == "node":
+        shutil.copytree(node_js(), context / "nodejs", symlinks=True)
+    return context
 
 
 def archives_for_node() -> list[Image]:
