@@ -38,6 +38,7 @@ def environment(ports: Ports) -> dict[str, str]:
         "TEMPORAL_NAMESPACE": TEMPORAL_NAMESPACE,
         "PREVIEWS_TASK_QUEUE": TASK_QUEUE,
         "PREVIEWS_DATABASE_URL_FILE": str(DATABASE_URL),
+        "PREVIEWS_DATABASE_POD_ADDRESS": f"{HOST_ADDRESS}:{ports.postgres_previews}",
         "PREVIEWS_DATABASE_CA_FILE": str(AUTHORITY),
         "PREVIEWS_SECRETS_DIR": str(PREVIEW_SECRETS),
         "PREVIEWS_DEPLOYER_CIDR": f"{HOST_ADDRESS}/32",
@@ -54,7 +55,7 @@ def programs(ports: Ports) -> list[Program]:
     variables = {**environment(ports), "PYTHONUNBUFFERED": "1", "CODE": code_fingerprint(PATHS.checkout)}
     return [
         Program("deployer-token", local_command("token"), order=50),
-        Program("worker", [PYTHON, SCRIPT], order=60, environment=variables, stop_seconds=20, automatic=False),
+        Program("worker", [PYTHON, SCRIPT], order=60, environment=variables, stop_seconds=30, automatic=False),
     ]
 
 
