@@ -123,6 +123,7 @@ async def run(settings: Settings) -> None:
 def main() -> int:
     """Exit code 0 after SIGTERM, 2 when the settings cannot be used."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
     try:
         asyncio.run(run(Settings.from_env(os.environ)))
     except InvalidInputError as error:

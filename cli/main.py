@@ -88,7 +88,8 @@ def render(call: Call) -> int:
     """Prints the objects of the stack. Nothing is started, no cluster is asked."""
     from stack.manifests import render as render_stack  # noqa: PLC0415 (the Kubernetes models take half a second to import)
 
-    print(render_stack(_deploy_request(call), call.settings), end="")
+    authority = call.settings.database_ca_file
+    print(render_stack(_deploy_request(call), call.settings, authority.read_text() if authority else None), end="")
     return Exit.REACHED
 
 

@@ -40,7 +40,7 @@ class DeployPreview(Owner):
         self._story.enter("waiting")
         await self._await_ready(attempt)
         self._story.enter("verifying")
-        await together(self._verify_page(attempt), self._verify_ui(attempt), self._verify_worker(attempt), self._run_smoke(attempt))
+        await together(self._verify_page(attempt), self._verify_ui(attempt), self._verify_temporal(attempt))
         return self._publish(request)
 
     async def _prepare_namespace(self, attempt: Attempt) -> None:
@@ -103,6 +103,11 @@ class DeployPreview(Owner):
                     VerificationActivities.verify_ui, attempt, **VERIFY, summary="temporal-ui, by its public host"
                 )
             )
+
+    async def _verify_temporal(self, attempt: Attempt) -> None:
+        """Nothing of the stack's own Temporal is asked when the secrets say that the application works with another one."""
+        if not self._secrets.sets_temporal_address:
+            await together(self._verify_worker(attempt), self._run_smoke(attempt))
 
     async def _verify_worker(self, attempt: Attempt) -> None:
         with self._step("worker"):

@@ -64,12 +64,15 @@ def workload_objects(
     ]
 
 
-def render(request: DeployRequest, settings: Settings) -> str:
-    """The YAML of a first deploy of `request`, for a person. Secrets are named in it and never shown."""
+def render(request: DeployRequest, settings: Settings, database_ca: str | None = None) -> str:
+    """The YAML of a first deploy of `request`, for a person. Secrets are named in it and never shown.
+
+    PostgreSQL's address is that of `settings.database_pod_address`, and a placeholder where only the worker knows it.
+    """
     attempt = Attempt(request=request, namespace=namespace_for(request.pr, request.stack.app, settings.namespace_template), generation=1)
     host, _, port = (settings.database_pod_address or "").partition(":")
     address = (host, int(port)) if port else UNKNOWN_ADDRESS
     expires_at = request.requested_at + request.stack.ttl
-    claim = claim_objects(attempt, settings, expires_at=expires_at, database_ca=None, database_address=address)
+    claim = claim_objects(attempt, settings, expires_at=expires_at, database_ca=database_ca, database_address=address)
     application = Application(attempt=attempt, secrets=SecretsReport())
-    return to_yaml([*claim, *workload_objects(application, settings, database_ca=None, database_address=address)])
+    return to_yaml([*claim, *workload_objects(application, settings, database_ca=database_ca, database_address=address)])

@@ -64,8 +64,9 @@ def objects(kind: str, namespace: str) -> list[dict[str, Any]]:
 
 
 def pod_uids(namespace: str) -> dict[str, str]:
-    """Deployment → UID of its one pod."""
-    return {pod["metadata"]["labels"]["app.kubernetes.io/component"]: pod["metadata"]["uid"] for pod in objects("pods", namespace)}
+    """Deployment → UID of its one pod, apart from pods that are leaving."""
+    staying = [pod["metadata"] for pod in objects("pods", namespace) if "deletionTimestamp" not in pod["metadata"]]
+    return {metadata["labels"]["app.kubernetes.io/component"]: metadata["uid"] for metadata in staying}
 
 
 def secret(namespace: str, name: str, key: str) -> str:

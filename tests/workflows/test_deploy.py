@@ -4,7 +4,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from stack.errors import ForeignNamespaceError, UnavailableError
-from stack.models import Category, Check, Claim, Diagnosis
+from stack.models import Category, Check, Claim, Diagnosis, SecretsReport
 from tests.workflows.conftest import Desk, outcome_of
 from tests.workflows.doubles import URLS, World
 from workflows.attributes import COMMIT, PHASE, URL
@@ -39,6 +39,14 @@ async def test_a_check_that_does_not_pass_fails_the_attempt_with_its_diagnosis(d
     outcome = outcome_of(await handle.result(), request)
     assert (outcome.state, outcome.diagnosis) == ("failed", CRASH)
     assert world.settled[-1].outcome.state == "failed"
+
+
+async def test_an_app_that_works_with_another_temporal_is_not_looked_for_in_its_own(desk: Desk, world: World) -> None:
+    world.answers["write_secret"] = lambda: SecretsReport(keys=("KEY",), sets_temporal_address=True)
+    handle, request = await desk.deploy("abcdef1")
+    assert outcome_of(await handle.result(), request).state == "ready"
+    assert "verify_page:1" in world.calls
+    assert not {"verify_worker:1", "run_smoke:1"} & set(world.calls)
 
 
 async def test_a_permanent_error_is_not_tried_again_and_becomes_a_diagnosis(desk: Desk, world: World) -> None:
