@@ -54,7 +54,7 @@ def _deploy(images: list[str]) -> dict[str, Any]:
         str(PATHS.checkout / "example" / "preview.yaml"),
         "--json",
     ]
-    command = [PYTHON, STARTER, "deploy", *words, *[word for image in images for word in ("--image", image)]]
+    command = [str(PYTHON), str(STARTER), "deploy", *words, *[word for image in images for word in ("--image", image)]]
     say(f"starter.py deploy --pr {PR} --repo {REPOSITORY} …")
     done = subprocess.run(
         command, stdout=subprocess.PIPE, text=True, check=False, env={**os.environ, **environment(Ports.from_env(os.environ))}
