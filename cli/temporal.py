@@ -87,7 +87,8 @@ async def follow(handle: Handle, request: DeployRequest | TeardownRequest, patie
     try:
         async with asyncio.timeout(patience.total_seconds()):
             done, _ = await asyncio.wait([asking, result], return_when=asyncio.FIRST_COMPLETED)
-            return done.pop().result()
+            with translated("following the request, which Temporal has accepted"):
+                return done.pop().result()
     except TimeoutError:
         return last
     finally:
