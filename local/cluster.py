@@ -62,7 +62,7 @@ def converge(ports: Ports) -> None:
     load_images()
     if not INITIALISED.exists():
         with step("kubeadm init"):
-            _initialise(ports)
+            _initialise()
     _write_kubeconfig(ports)
     with step("Kubernetes API"):
         require(_api_ready, 90, "the Kubernetes API is ready", PATHS.logs / "kubelet.log")
@@ -95,15 +95,13 @@ def has_image(name: str) -> bool:
 _CTR = (binaries.program("ctr"), "--address", CONTAINERD_SOCKET, "--namespace", "k8s.io")
 
 
-def _initialise(ports: Ports) -> None:
+def _initialise() -> None:
     """kubeadm, inside the node's namespaces. Its pre-flight checks want a systemd that is not here."""
     into = ["nsenter", "--target", str(NODE.pid()), "--all", f"--wd={PATHS.checkout}"]
     path = f"PATH={binaries.search_path()}:/usr/sbin:/usr/bin:/sbin:/bin"
     kubeadm = ["kubeadm", "init", "--config", FILES / "kubeadm.yaml", "--skip-phases=preflight"]
     advice = "The kubelet's log beside it often says more. `make up` starts this anew; the databases are not touched."
     run_logged([*into, "env", path, *kubeadm], PATHS.logs / "kubeadm.log", what="make the cluster", advice=advice)
-    _write_kubeconfig(ports)
-    kubectl("scale", "-n", "kube-system", "deployment/coredns", "--replicas=1", what="leave one CoreDNS")
     write(INITIALISED, _settings())
 
 
