@@ -78,6 +78,7 @@ def _start() -> None:
         if cluster.is_other():
             cluster.forget()
         host.prepare()
+        PATHS.deployer_token.unlink(missing_ok=True)  # the last session's may have expired since
         family.start()
 
 

@@ -10,7 +10,7 @@ from local.settings import DEPLOYER_ACCOUNT, DEPLOYER_NAMESPACE, PATHS
 
 LIFE = "1h"
 RENEWAL = 20 * 60.0  # seconds: two failed renewals in a row do no harm
-RETRY = 2.0  # seconds
+RETRY = 1.0  # seconds
 
 
 def main() -> NoReturn:
