@@ -12,7 +12,7 @@ import pytest
 from temporalio import workflow
 from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Worker
 
 from gateways.temporal import TemporalFrontends
 from stack.errors import UnavailableError
@@ -50,7 +50,7 @@ async def queue(address: str) -> AsyncIterator[str]:
     """A task queue with a worker, as soon as the server knows it."""
     queue = f"contract-{uuid.uuid4().hex}"
     client = await connected(address)
-    async with Worker(client, task_queue=queue, workflows=[Completes, Fails], workflow_runner=UnsandboxedWorkflowRunner()):
+    async with Worker(client, task_queue=queue, workflows=[Completes, Fails]):
         while queue not in await TemporalFrontends().polled(address, [queue]):
             await asyncio.sleep(0.02)
         yield queue
