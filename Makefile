@@ -57,6 +57,6 @@ $(READY): requirements.txt
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 python3-venv >/dev/null
 	}
 	echo "Installing the Python packages of requirements.txt …"
-	rm -rf .venv && python3 -m venv .venv
+	python3 -m venv .venv
 	.venv/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements.txt
 	touch $@
