@@ -100,8 +100,7 @@ def worker_with_a_closed_database() -> Iterator[str]:
         process.wait(30)
 
 
-def test_a_database_that_refuses(preview: Preview, worker_with_a_closed_database: str) -> None:
+def test_a_database_that_refuses(worker_with_a_closed_database: str, preview: Preview) -> None:
     preview.environment["PREVIEWS_TASK_QUEUE"] = worker_with_a_closed_database
     diagnosis = fails(preview, "database-refused", 15)
     assert "refused" in diagnosis["detail"]
-    assert preview.teardown().code == 0
