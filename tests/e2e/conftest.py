@@ -4,13 +4,15 @@ import itertools
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.e2e.platform import ROOT, Footprint, Preview
 
-NUMBERS = itertools.count(101)
+NUMBERS = itertools.count(int(time.time()) % 1_000_000 * 100 + 1)
+"""Numbers of pull requests that no earlier run has used, of which the records still tell."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from tests.e2e.conftest import NUMBERS
 from tests.e2e.platform import Preview, kubectl, objects, secret
 
 REACH = """
@@ -23,7 +24,7 @@ except OSError as error:
 @pytest.fixture(scope="module")
 def pair(images: list[str]) -> Iterator[tuple[Preview, Preview]]:
     """Two ready previews."""
-    one, two = Preview(91, images), Preview(92, images)
+    one, two = Preview(next(NUMBERS), images), Preview(next(NUMBERS), images)
     try:
         for preview in (one, two):
             result = preview.deploy()
@@ -71,6 +72,7 @@ def test_the_frontend_is_reached_by_its_own_webapp_and_by_nobody_else(pair: tupl
 def test_the_frontend_is_refused_from_a_namespace_without_any_policy(pair: tuple[Preview, Preview]) -> None:
     one, _ = pair
     address = kubectl("get", "service", "temporal", "-n", one.namespace, "-o", "jsonpath={.spec.clusterIP}")
+    assert _reach_from_default(one, "10.96.0.10", 53) == "open", "the cluster's DNS is the control: this way is open"
     assert _reach_from_default(one, address, 7233).startswith("closed")
 
 
@@ -110,6 +112,11 @@ def _reach_from_default(preview: Preview, host: str, port: int) -> str:
     """Tries a connection from a pod of its own in the namespace `default`."""
     image = next(image.partition("=")[2] for image in preview.images if image.startswith("worker="))
     container = {"name": "probe", "image": image, "command": ["python", "-c", REACH, host, str(port)]}
-    overrides = json.dumps({"spec": {"containers": [container]}})
-    run = ["run", "probe", "--image", image, "--restart", "Never", "--quiet", "--rm", "--attach", "--overrides", overrides]
-    return kubectl(*run).strip()
+    spec = {"containers": [container], "restartPolicy": "Never"}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe", "namespace": "default"}, "spec": spec}
+    kubectl("apply", "-f", "-", stdin=json.dumps(pod))
+    try:
+        kubectl("wait", "pod/probe", "-n", "default", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=30s")
+        return kubectl("logs", "probe", "-n", "default").strip()
+    finally:
+        kubectl("delete", "pod", "probe", "-n", "default", "--grace-period=0", "--wait")
