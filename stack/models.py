@@ -170,6 +170,8 @@ class Claim(Model):
     """False: a newer request has been accepted before, this one must change nothing."""
     note: str = ""
     """Why it was not accepted."""
+    current: Outcome | None = None
+    """If it was not accepted: how the request ended that the record tells of, so that callers learn how the preview is."""
 
 
 class Check(Model):
@@ -201,6 +203,8 @@ class Settlement(Model):
 
     namespace: str
     outcome: Outcome
+    requested_at: AwareDatetime | None = None
+    """The newest time among the requests that this outcome answers; requests that joined may be newer than the accepted one."""
 
 
 class Record(Model):
