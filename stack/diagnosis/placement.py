@@ -74,8 +74,7 @@ def _refusal(case: Case, deployment: Object) -> tuple[str, timedelta]:
     newest = case.snapshot.newest_replica_set(deployment)
     if newest is None or case.snapshot.live_pods(deployment):
         return "", timedelta(0)
-    objects = [each for each in case.snapshot.replica_sets or () if name_of(each) == newest] or [deployment]
-    failure = condition(objects[0], "ReplicaFailure")
+    failure = condition(next(each for each in case.snapshot.replica_sets if name_of(each) == newest), "ReplicaFailure")
     events = case.snapshot.events_of(newest, "FailedCreate")
     since = time_of(failure.get("lastTransitionTime"))
     if failure.get("status") != "True" or not (events or (since and since >= case.snapshot.start)):

@@ -3,7 +3,6 @@
 An old pod's failure must not condemn a new one, and an old pod's readiness must not pass for the new one's.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -26,11 +25,10 @@ class Snapshot:
     since: datetime
     """When this attempt applied its objects; what happened earlier is not held against it."""
     deployments: Sequence[Object]
+    replica_sets: Sequence[Object]
     pods: Sequence[Object]
     events: Sequence[Object] = ()
     """Core v1 Events of the namespace."""
-    replica_sets: Sequence[Object] | None = None
-    """All of the namespace. None: not read; then the Deployment's own condition names the newest one."""
     logs: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(pod, container) → last lines, for what `needs_logs` asked for."""
     deadlines: Mapping[str, timedelta] = field(default_factory=dict)
@@ -49,9 +47,6 @@ class Snapshot:
         """Name of the ReplicaSet of what was applied last; None while the cluster has not made it."""
         if not is_observed(deployment):
             return None
-        if self.replica_sets is None:
-            named = re.search(r'replica ?set "([^"]+)"', condition(deployment, "Progressing").get("message", ""), re.IGNORECASE)
-            return named[1] if named else None
         uid = deployment["metadata"].get("uid")
         owned = [each for each in self.replica_sets if any(owner.get("uid") == uid for owner in owners(each))]
         return name_of(max(owned, key=revision)) if owned else None

@@ -31,7 +31,7 @@ def read(path: Path) -> Json:
     return value
 
 
-def snapshot_of(case: Json, *, with_replica_sets: bool = True) -> Snapshot:
+def snapshot_of(case: Json) -> Snapshot:
     ready = read(FIXTURES / "ready.json")
     kinds = {kind: [_changed(obj, case) for obj in ready[kind]] for kind in ("deployments", "replicaSets", "pods")}
     kinds = {kind: [obj for obj in objects if _key(obj) not in case.get("remove", [])] for kind, objects in kinds.items()}
@@ -41,7 +41,7 @@ def snapshot_of(case: Json, *, with_replica_sets: bool = True) -> Snapshot:
         since=SINCE,
         deployments=kinds["deployments"],
         pods=kinds["pods"],
-        replica_sets=kinds["replicaSets"] if with_replica_sets else None,
+        replica_sets=kinds["replicaSets"],
         events=case.get("events", []),
         logs={tuple(name.split("/")): text for name, text in case.get("logs", {}).items()},
         deadlines={name: timedelta(seconds=seconds) for name, seconds in case.get("deadlines", {}).items()},
@@ -66,8 +66,8 @@ def _merged(value: Json, patch: Json) -> Json:
     return result
 
 
-def judged(case: Json, **options: bool) -> Judgement:
-    return judge(snapshot_of(case, **options), SINCE + timedelta(seconds=case["secondsAfterApply"]))
+def judged(case: Json) -> Judgement:
+    return judge(snapshot_of(case), SINCE + timedelta(seconds=case["secondsAfterApply"]))
 
 
 def check(judgement: Judgement, expected: Json) -> None:
@@ -90,12 +90,6 @@ def test_each_state_of_a_namespace_gives_its_judgement(name: str) -> None:
     check(judged(case), case["expect"])
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_the_judgement_is_the_same_where_replica_sets_were_not_read(name: str) -> None:
-    case = read(CASES[name])
-    check(judged(case, with_replica_sets=False), case["expect"])
-
-
 def test_two_workloads_that_have_rolled_out_are_ready() -> None:
     assert judged({"secondsAfterApply": 4}) == Ready()
 
@@ -108,7 +102,7 @@ def test_objects_that_were_made_only_now_and_have_no_status_yet_are_waited_for()
 
 
 def test_a_namespace_without_anything_is_waited_for() -> None:
-    assert judge(Snapshot(since=SINCE, deployments=[], pods=[]), SINCE) == Waiting("Deployment temporal is not there yet")
+    assert judge(Snapshot(since=SINCE, deployments=[], replica_sets=[], pods=[]), SINCE) == Waiting("Deployment temporal is not there yet")
 
 
 @pytest.mark.parametrize("name", [name for name, path in CASES.items() if "category" in read(path)["expect"]])
