@@ -1,8 +1,11 @@
 """The desk of one pull request: requests that wait, the one being worked on, and the outcomes for the callers.
 
-Rules (docs: design, "One owner per pull request"): the newest request by the forge's time wins, at equal times the closing; an older one is
-superseded; one that asks for the same as the current one joins it and shares its outcome. A request that is delivered twice counts once.
+The newest request by the forge's time wins, at equal times the closing; an older one is superseded; one that asks for the same as the
+current one joins it and shares its outcome, and its time counts for both. A request that is delivered twice counts once. One of another
+repository waits its turn, to be refused by the record: it can neither stop nor replace anything.
 """
+
+from datetime import datetime
 
 from stack.models import DeployRequest, Outcome, Request
 from stack.ordering import ask_the_same, precedence
@@ -17,7 +20,7 @@ class Desk:
         self._inbox: list[Request] = list(baton.inbox)
         self._outcomes = {outcome.request_id: outcome for outcome in baton.outcomes}
         self._current: Request | None = None
-        self._joined: list[str] = []
+        self._joined: list[Request] = []
 
     @property
     def has_mail(self) -> bool:
@@ -28,15 +31,21 @@ class Desk:
         if not self._knows(request.id):
             self._file(request)
 
-    def newest(self) -> Request:
-        """The request that counts among those that wait."""
-        return max(self._inbox, key=precedence)
+    @property
+    def overtaken_by(self) -> Request | None:
+        """The newest waiting request of the current one's repository: it is newer than the current one."""
+        return max((request for request in self._inbox if self._same_repository(request)), key=precedence, default=None)
+
+    @property
+    def newest_time(self) -> datetime:
+        """The newest time among the current request and those that joined it."""
+        return max(request.requested_at for request in self._served)
 
     def take(self) -> Request | None:
-        """The newest waiting request becomes the current one; the others join it or are superseded. None: nothing waits."""
+        """The newest waiting request becomes the current one; the others join it, are superseded or go on waiting. None: nothing waits."""
         if not self._inbox:
             return None
-        self._current = self.newest()
+        self._current = max(self._inbox, key=precedence)
         waiting, self._inbox, self._joined = self._inbox, [], []
         for request in waiting:
             if request is not self._current:
@@ -45,27 +54,31 @@ class Desk:
 
     def settle(self, outcome: Outcome) -> None:
         """The current request has ended, and with it those that joined it."""
-        for request_id in (outcome.request_id, *self._joined):
-            self._outcomes[request_id] = outcome.model_copy(update={"request_id": request_id})
+        for request in self._served:
+            self.remember(outcome.model_copy(update={"request_id": request.id}))
         self._current, self._joined = None, []
 
     def outcome(self, request_id: str) -> Outcome | None:
         """How a request ended, None while it has not."""
         return self._outcomes.get(request_id)
 
+    def remember(self, outcome: Outcome) -> None:
+        """Keeps an outcome for whoever asks for it."""
+        self._outcomes.pop(outcome.request_id, None)
+        self._outcomes[outcome.request_id] = outcome
+
     @property
-    def current_id(self) -> str | None:
-        """ID of the request that is being worked on."""
-        return None if self._current is None else self._current.id
+    def current(self) -> Request | None:
+        """The request that is being worked on."""
+        return self._current
 
     def serves(self, request_id: str) -> bool:
         """Whether the current work is also for this request."""
-        return self._current is not None and request_id in (self._current.id, *self._joined)
+        return any(request.id == request_id for request in self._served)
 
-    def baton(self, request: Request) -> Baton:
-        """What the next run needs: `request` and whoever joined it go back into the inbox."""
-        joined = [request.model_copy(update={"id": request_id}) for request_id in self._joined]
-        return Baton(namespace=self._namespace, inbox=(request, *joined, *self._inbox), outcomes=self._kept())
+    def baton(self) -> Baton:
+        """What the next run needs: the current request and those that joined it go back into the inbox."""
+        return Baton(namespace=self._namespace, inbox=(*self._served, *self._inbox), outcomes=self._kept())
 
     def closing(self) -> Closing:
         return Closing(outcomes=self._kept())
@@ -76,13 +89,23 @@ class Desk:
     def _knows(self, request_id: str) -> bool:
         return request_id in self._outcomes or self.serves(request_id) or any(request.id == request_id for request in self._inbox)
 
+    @property
+    def _served(self) -> list[Request]:
+        return [] if self._current is None else [self._current, *self._joined]
+
+    def _same_repository(self, request: Request) -> bool:
+        return self._current is None or request.repository.casefold() == self._current.repository.casefold()
+
     def _file(self, request: Request) -> None:
-        if self._current is None or (precedence(request) > precedence(self._current) and not ask_the_same(request, self._current)):
+        """Nothing joins what is about to be stopped: while newer mail waits, whatever comes waits with it."""
+        if self._current is None or not self._same_repository(request) or self.overtaken_by is not None:
             self._inbox.append(request)
         elif ask_the_same(request, self._current):
-            self._joined.append(request.id)
+            self._joined.append(request)
+        elif precedence(request) > max(map(precedence, self._served)):
+            self._inbox.append(request)
         else:
-            self._outcomes[request.id] = superseded(request, self._current)
+            self.remember(superseded(request, self._current))
 
 
 def superseded(request: Request, newer: Request) -> Outcome:

@@ -1,9 +1,9 @@
 """What DeployPreview and TeardownPreview have in common: one desk, one story, and stopping an attempt before the next begins."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Awaitable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         DeployRequest,
         Diagnosis,
         Outcome,
+        Receipt,
         Request,
         Settlement,
         State,
@@ -28,6 +29,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.desk import Desk, superseded
     from workflows.policies import QUICK
     from workflows.story import Story
+
+T = TypeVar("T")
 
 
 class HaltedError(Exception):
@@ -52,7 +55,6 @@ class Owner:
         self._namespace = baton.namespace
         self._desk = Desk(baton)
         self._story = Story()
-        self._pr = 0
         self._generation = 0
         self._urls: Urls | None = None
         self._halted = False
@@ -69,25 +71,27 @@ class Owner:
 
     @workflow.query(name=STATUS_QUERY, description="How far the current request is, or how the last one ended")
     def status(self) -> Outcome | None:
-        if self._desk.current_id is not None:
-            return self._progress(self._desk.current_id)
+        if (current := self._desk.current) is not None:
+            return self._progress(current.id)
         closing = self._desk.closing()
         return closing.latest if closing.outcomes else None
 
     def _progress(self, request_id: str) -> Outcome:
-        seconds, note = self._story.seconds(), self._story.running()
-        return Outcome(
-            request_id=request_id, state="running", pr=self._pr, generation=self._generation, urls=self._urls, seconds=seconds, note=note
-        )
+        assert self._desk.current is not None
+        progress = self._outcome(self._desk.current, "running", urls=self._urls, note=self._story.running())
+        return progress.model_copy(update={"request_id": request_id})
 
     async def _work(self) -> Closing:
         """Serves requests until none waits. There is no await between the last look at the inbox and the return."""
         await workflow.wait_condition(lambda: self._desk.has_mail)
         while (request := self._desk.take()) is not None:
-            self._pr = request.pr
             if not isinstance(request, self.serves):
-                workflow.continue_as_new(workflow=self.hands_over_to, args=[self._desk.baton(request)])
-            self._desk.settle(await self._until_superseded(request))
+                workflow.continue_as_new(workflow=self.hands_over_to, args=[self._desk.baton()])
+            self._generation, self._urls = 0, None
+            outcome = await self._until_superseded(request)
+            self._desk.settle(outcome)
+        if outcome.state == "cancelled":
+            raise asyncio.CancelledError
         return self._desk.closing()
 
     async def _attempt(self, request: Request, generation: int) -> Outcome:
@@ -97,35 +101,34 @@ class Owner:
         """Runs the attempt; a newer request or a cancellation stops it, and only when it has really stopped does this return."""
         attempt = asyncio.create_task(self._claim_and_attempt(request))
         try:
-            await workflow.wait_condition(lambda: attempt.done() or self._is_stopped_by_mail())
+            await workflow.wait_condition(lambda: attempt.done() or self._is_overtaken())
         except asyncio.CancelledError:
             await self._stop(attempt)
-            await self._keep(self._outcome(request, "cancelled", note="cancelled by an operator"))
-            raise
-        if not attempt.done():
-            await self._stop(attempt)
-            return superseded(request, self._desk.newest())
-        return attempt.result()
+            return await uninterrupted(self._keep(self._outcome(request, "cancelled", note="cancelled by an operator")))
+        if attempt.done():
+            return attempt.result()
+        newer = self._desk.overtaken_by
+        assert newer is not None
+        await self._stop(attempt)
+        return superseded(request, newer).model_copy(update={"generation": self._generation})
 
-    def _is_stopped_by_mail(self) -> bool:
+    def _is_overtaken(self) -> bool:
         """A deploy gives way to whatever is newer."""
-        return self._desk.has_mail
+        return self._desk.overtaken_by is not None
 
     async def _stop(self, attempt: "asyncio.Task[Outcome]") -> None:
         """The flag counts, not the cancellation: an activity that completes in spite of it would let the attempt go on."""
         self._halted = True
         attempt.cancel()
-        await workflow.wait([attempt])
+        with suppress(HaltedError, asyncio.CancelledError, ActivityError):
+            await uninterrupted(attempt)
         self._halted = False
-        with suppress(HaltedError, asyncio.CancelledError):
-            attempt.result()
 
     async def _claim_and_attempt(self, request: Request) -> Outcome:
         try:
             claim = await self._claim(request)
             if not claim.accepted:
-                return self._outcome(request, "superseded", note=claim.note)
-            self._generation, self._urls = claim.generation, claim.urls
+                return self._declined(request, claim)
             outcome = await self._attempt(request, claim.generation)
         except NotReadyError as error:
             outcome = self._outcome(request, "failed", diagnosis=error.diagnosis)
@@ -133,25 +136,44 @@ class Owner:
             outcome = self._outcome(request, "failed", diagnosis=explain(error))
         if self._halted:
             raise HaltedError
-        await self._keep(outcome)
-        return outcome
+        return await self._keep(outcome)
 
     async def _claim(self, request: Request) -> Claim:
         self._story.begin(request, title_of(request))
         with self._step("claim"):
             claiming = Claiming(namespace=self._namespace, request=request)
-            return await workflow.execute_activity_method(RecordActivities.claim, claiming, **QUICK, summary=f"claim {self._namespace}")
+            claim = await workflow.execute_activity_method(RecordActivities.claim, claiming, **QUICK, summary=f"claim {self._namespace}")
+        if claim.accepted:
+            self._generation, self._urls = claim.generation, claim.urls
+            self._story.accept(request)
+        return claim
 
-    async def _keep(self, outcome: Outcome) -> None:
-        """Writes the outcome into the record, where it outlives the namespace."""
-        settlement = Settlement(namespace=self._namespace, outcome=outcome)
-        await workflow.execute_activity_method(RecordActivities.settle, settlement, **QUICK, summary=f"record: {outcome.state}")
+    def _declined(self, request: Request, claim: Claim) -> Outcome:
+        """A newer request had been accepted before: operators are shown how the preview really is."""
+        if claim.current is not None:
+            self._desk.remember(claim.current)
+            self._story.show(claim.current)
+        return self._outcome(request, "superseded", note=claim.note)
+
+    async def _keep(self, outcome: Outcome) -> Outcome:
+        """Writes the outcome into the record, where it outlives the namespace. Callers learn it even when that fails."""
+        settlement = Settlement(namespace=self._namespace, outcome=outcome, requested_at=self._desk.newest_time)
+        try:
+            await workflow.execute_activity_method(RecordActivities.settle, settlement, **QUICK, summary=f"record: {outcome.state}")
+        except ActivityError as error:
+            note = f"{outcome.note} (the record could not be written: {explain(error).summary})".strip()
+            outcome = outcome.model_copy(update={"note": note})
         self._story.enter(outcome.state)
+        return outcome
 
     def _outcome(self, request: Request, state: State, **more: Any) -> Outcome:
-        sha = getattr(request, "commit", None)
-        seconds = self._story.seconds()
-        return Outcome(request_id=request.id, state=state, pr=request.pr, generation=self._generation, sha=sha, seconds=seconds, **more)
+        sha = request.commit if isinstance(request, DeployRequest) else None
+        found = {"generation": self._generation, "sha": sha, "seconds": self._story.seconds(), "receipt": self._receipt(), **more}
+        return Outcome(request_id=request.id, state=state, pr=request.pr, **found)
+
+    def _receipt(self) -> Receipt | None:
+        """What is known to be gone so far."""
+        return None
 
     @contextmanager
     def _step(self, name: str) -> Iterator[None]:
@@ -168,17 +190,31 @@ def require(check: Check) -> None:
         raise NotReadyError(check.diagnosis)
 
 
-async def together(*steps: Coroutine[Any, Any, Any]) -> None:
-    """Runs independent steps side by side. If one fails the others are stopped, awaited, and its error is raised."""
+async def together(*steps: Coroutine[Any, Any, None], stop_at_failure: bool = True) -> None:
+    """Runs independent steps side by side and raises the error of the one that failed first.
+
+    By then the others have been stopped and awaited; without `stop_at_failure` they have come to their own end.
+    """
     tasks = [asyncio.create_task(step) for step in steps]
+    first = asyncio.FIRST_EXCEPTION if stop_at_failure else asyncio.ALL_COMPLETED
     try:
-        await workflow.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        done, _ = await workflow.wait(tasks, return_when=first)
     finally:
         for task in tasks:
             task.cancel()
         await workflow.wait(tasks)
     for task in tasks:
-        task.result()
+        if task in done:
+            task.result()
+
+
+async def uninterrupted(work: Awaitable[T]) -> T:
+    """The result of work that goes on to its end although the run is cancelled meanwhile, perhaps again."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await workflow.wait([task])
+    return task.result()
 
 
 def explain(error: ActivityError) -> Diagnosis:

@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeUpdate
 
-from stack.models import DeployRequest, Request, Urls
+from stack.models import DeployRequest, Outcome, Request, Urls
 from workflows.attributes import COMMIT, PHASE, PR, REPOSITORY, URL
 
 
@@ -44,15 +42,21 @@ class Story:
         """A new attempt starts: search attributes say for what."""
         self._title, self._steps = title, []
         self.phase = "claiming"
-        updates: list[SearchAttributeUpdate[Any]] = [
-            PHASE.value_set(self.phase),
-            PR.value_set(request.pr),
-            REPOSITORY.value_set(request.repository),
-        ]
-        if isinstance(request, DeployRequest):
-            updates.append(COMMIT.value_set(request.commit))
-        workflow.upsert_search_attributes(updates)
+        workflow.upsert_search_attributes([PHASE.value_set(self.phase), PR.value_set(request.pr), REPOSITORY.value_set(request.repository)])
         self._tell()
+
+    def accept(self, request: Request) -> None:
+        """The request counts: operators find the run by its commit from now on."""
+        self._commit(request.commit if isinstance(request, DeployRequest) else None)
+
+    def show(self, outcome: Outcome) -> None:
+        """Nothing was done: this is how the pull request is since before."""
+        self._commit(outcome.sha)
+        self.enter(outcome.state)
+        self.publish(outcome.urls)
+
+    def _commit(self, commit: str | None) -> None:
+        workflow.upsert_search_attributes([COMMIT.value_unset() if commit is None else COMMIT.value_set(commit)])
 
     def enter(self, phase: str) -> None:
         """The attempt is now in this phase; operators can search for it."""

@@ -27,7 +27,7 @@ class TeardownPreview(Owner):
     async def run(self, baton: Baton) -> Closing:
         return await self._work()
 
-    def _is_stopped_by_mail(self) -> bool:
+    def _is_overtaken(self) -> bool:
         """Half gone is no state to deploy into: a reopen waits."""
         return False
 
@@ -36,17 +36,17 @@ class TeardownPreview(Owner):
         removal = Removal(request=request, namespace=self._namespace, generation=generation)
         self._items = []
         self._story.enter("removing")
-        await together(self._remove_namespace(removal), self._drop_databases(removal))
+        await together(self._remove_namespace(removal), self._drop_databases(removal), stop_at_failure=False)
         self._story.publish(None)
-        return self._outcome(request, "gone", receipt=Receipt(items=tuple(self._items)))
+        return self._outcome(request, "gone")
+
+    def _receipt(self) -> Receipt | None:
+        return Receipt(items=tuple(self._items)) if self._items else None
 
     async def _remove_namespace(self, removal: Removal) -> None:
         with self._step("namespace"):
-            await workflow.execute_activity_method(
-                RemovalActivities.delete_namespace, removal, **DELETE, summary=f"namespace {removal.namespace} and its pods"
-            )
             item = await workflow.execute_activity_method(
-                RemovalActivities.await_namespace_gone, removal, **DELETE, summary=f"until {removal.namespace} is seen gone"
+                RemovalActivities.delete_namespace, removal, **DELETE, summary=f"namespace {removal.namespace}, until it is seen gone"
             )
         self._items.append(item)
 

@@ -47,11 +47,13 @@ class Desk:
         self.namespace = f"pr-{uuid.uuid4().hex[:12]}"
         self.task_queue = self.namespace
 
-    async def deploy(self, commit: str, minute: int = 0, request_id: str | None = None) -> tuple[Handle, DeployRequest]:
+    async def deploy(
+        self, commit: str, minute: int = 0, request_id: str | None = None, repository: str = "octo/shop"
+    ) -> tuple[Handle, DeployRequest]:
         request = DeployRequest(
             id=request_id or uuid.uuid4().hex,
             pr=7,
-            repository="octo/shop",
+            repository=repository,
             requested_at=EVENING + timedelta(minutes=minute),
             commit=commit,
             images={"webapp": "shop:1", "worker": "shop-worker:1"},

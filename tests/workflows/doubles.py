@@ -104,13 +104,8 @@ class World:
         return await self._check("run_smoke", attempt)
 
     @activity.defn(name="delete_namespace")
-    async def delete_namespace(self, removal: Removal) -> bool:
+    async def delete_namespace(self, removal: Removal) -> ReceiptItem:
         await self.perform("delete_namespace", removal.generation)
-        return True
-
-    @activity.defn(name="await_namespace_gone")
-    async def await_namespace_gone(self, removal: Removal) -> ReceiptItem:
-        await self.perform("await_namespace_gone", removal.generation)
         return ReceiptItem(object=f"Namespace {removal.namespace}", existed=True, seen_gone=True, seconds=0.1)
 
     @activity.defn(name="drop_databases")
@@ -137,6 +132,5 @@ STEPS = (
     "verify_worker",
     "run_smoke",
     "delete_namespace",
-    "await_namespace_gone",
     "drop_databases",
 )

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from stack.errors import ForeignNamespaceError, UnavailableError
 from tests.workflows.conftest import Desk, outcome_of
 from tests.workflows.doubles import World
 
@@ -39,14 +40,14 @@ async def test_a_close_during_a_deploy_hands_the_baton_to_the_teardown(desk: Des
 
 
 async def test_a_reopen_during_a_teardown_waits_until_everything_is_gone(desk: Desk, world: World) -> None:
-    gate = world.block("await_namespace_gone")
+    gate = world.block("delete_namespace")
     _, close = await desk.teardown(minute=0)
-    await world.begun["await_namespace_gone"].wait()
+    await world.begun["delete_namespace"].wait()
     handle, reopen = await desk.deploy("bbbbbbb", minute=1)
     gate.set()
     closing = await handle.result()
     assert (outcome_of(closing, close).state, outcome_of(closing, reopen).state) == ("gone", "ready")
-    assert world.came_before("end await_namespace_gone:1", "claim:2")
+    assert world.came_before("end delete_namespace:1", "claim:2")
 
 
 async def test_at_equal_times_the_close_wins(desk: Desk, world: World) -> None:
@@ -96,6 +97,60 @@ async def test_the_same_commit_after_a_ready_verdict_is_checked_again(desk: Desk
     handle, again = await desk.deploy("aaaaaaa", minute=1)
     assert outcome_of(await handle.result(), again).state == "ready"
     assert "verify_page:2" in world.calls
+
+
+async def test_a_request_that_joined_moves_the_time_of_the_record(desk: Desk, world: World) -> None:
+    gate = world.block("await_ready")
+    handle, _ = await desk.deploy("aaaaaaa", minute=1)
+    await world.begun["await_ready"].wait()
+    _, again = await desk.deploy("aaaaaaa", minute=5)
+    _, late = await desk.deploy("bbbbbbb", minute=3)
+    gate.set()
+    closing = await handle.result()
+    assert outcome_of(closing, late).state == "superseded", "it is older than the newest request for what runs"
+    assert world.settled[-1].requested_at == again.requested_at
+
+
+async def test_a_request_of_another_repository_stops_nothing(desk: Desk, world: World) -> None:
+    gate = world.block("await_ready")
+    handle, mine = await desk.deploy("aaaaaaa", minute=0)
+    await world.begun["await_ready"].wait()
+    world.answers["claim"] = refuse
+    _, other = await desk.deploy("ccccccc", minute=1, repository="octo/other")
+    gate.set()
+    closing = await handle.result()
+    assert (outcome_of(closing, mine).state, outcome_of(closing, other).state) == ("ready", "failed")
+
+
+async def test_a_close_that_arrives_while_an_operator_cancels_is_served(desk: Desk, world: World) -> None:
+    world.block("await_ready")
+    gate = world.block("settle")
+    handle, _ = await desk.deploy("aaaaaaa", minute=0)
+    await world.begun["await_ready"].wait()
+    await handle.cancel()
+    await world.begun["settle"].wait()
+    _, close = await desk.teardown(minute=1)
+    gate.set()
+    assert outcome_of(await handle.result(), close).state == "gone"
+
+
+async def test_a_push_that_arrives_while_the_record_cannot_be_written_is_served(desk: Desk, world: World) -> None:
+    def fail() -> None:
+        raise UnavailableError("writing", obj="the record")
+
+    world.answers["settle"] = fail
+    _, first = await desk.deploy("aaaaaaa", minute=0)
+    await world.begun["settle"].wait()
+    handle, second = await desk.deploy("bbbbbbb", minute=1)
+    await _until(world, "claim:2")
+    world.answers.clear()
+    closing = await handle.result()
+    assert (outcome_of(closing, first).state, outcome_of(closing, second).state) == ("superseded", "ready")
+
+
+def refuse() -> None:
+    """What the record says to another repository."""
+    raise ForeignNamespaceError("accepting a request for", obj="pr-7", remedy="it belongs to octo/shop")
 
 
 async def _until(world: World, entry: str) -> None:

@@ -3,8 +3,8 @@
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from stack.errors import ForeignNamespaceError, UnavailableError
-from stack.models import Category, Check, Claim, Diagnosis, SecretsReport
+from stack.errors import ForeignNamespaceError, RejectedError, UnavailableError
+from stack.models import Category, Check, Claim, Diagnosis, Outcome, SecretsReport
 from tests.workflows.conftest import Desk, outcome_of
 from tests.workflows.doubles import URLS, World
 from workflows.attributes import COMMIT, PHASE, URL
@@ -74,11 +74,51 @@ async def test_a_transient_error_is_tried_again_until_it_passes(desk: Desk, worl
 
 
 async def test_a_request_that_the_record_refuses_is_superseded_and_changes_nothing(desk: Desk, world: World) -> None:
-    world.answers["claim"] = lambda: Claim(generation=4, accepted=False, note="a teardown was accepted before")
+    ready = Outcome(request_id="earlier", state="ready", pr=7, sha="bbbbbbb", urls=URLS)
+    world.answers["claim"] = lambda: Claim(generation=4, accepted=False, note="a newer one was accepted before", current=ready)
+    handle, request = await desk.deploy("abcdef1")
+    closing = await handle.result()
+    outcome = outcome_of(closing, request)
+    assert (outcome.state, outcome.note) == ("superseded", "a newer one was accepted before")
+    assert world.calls == ["claim:1"]
+    assert closing.latest == ready, "whoever asks for the status learns how the preview is"
+    found = (await handle.describe()).typed_search_attributes
+    assert (found.get(COMMIT), found.get(PHASE), found.get(URL)) == ("bbbbbbb", "ready", URLS.webapp)
+
+
+async def test_the_step_that_failed_first_is_told_and_not_the_one_that_was_stopped(desk: Desk, world: World) -> None:
+    world.block("verify_page")
+    world.answers["run_smoke"] = lambda: Check(diagnosis=CRASH)
+    handle, request = await desk.deploy("abcdef1")
+    assert outcome_of(await handle.result(), request).diagnosis == CRASH
+
+
+async def test_a_record_that_cannot_be_written_does_not_hide_the_outcome(desk: Desk, world: World) -> None:
+    def refuse() -> None:
+        raise RejectedError("writing", obj="the record", answer="no right")
+
+    world.answers["settle"] = refuse
     handle, request = await desk.deploy("abcdef1")
     outcome = outcome_of(await handle.result(), request)
-    assert (outcome.state, outcome.note) == ("superseded", "a teardown was accepted before")
-    assert world.calls == ["claim:1"]
+    assert outcome.state == "ready"
+    assert "could not be written" in outcome.note
+
+
+async def test_a_teardown_removes_the_namespace_even_if_the_databases_cannot_be_dropped(desk: Desk, world: World) -> None:
+    def refuse() -> None:
+        raise RejectedError("dropping", obj="Database pr_7_temporal", answer="password authentication failed")
+
+    gate = world.block("delete_namespace")
+    world.answers["drop_databases"] = refuse
+    handle, request = await desk.teardown()
+    await world.begun["drop_databases"].wait()
+    gate.set()
+    outcome = outcome_of(await handle.result(), request)
+    assert outcome.state == "failed"
+    assert outcome.diagnosis is not None
+    assert "password authentication failed" in outcome.diagnosis.summary
+    assert outcome.receipt is not None
+    assert [item.object for item in outcome.receipt.items] == [f"Namespace {desk.namespace}"]
 
 
 async def test_an_operator_who_cancels_stops_the_attempt_and_the_record_says_so(desk: Desk, world: World) -> None:
