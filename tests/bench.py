@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import yaml
@@ -98,7 +98,8 @@ def _bad_image_verdict(images: list[str]) -> float:
 
 
 def _sizes(preview: Preview) -> dict[str, float]:
-    """Memory and connections of the preview's temporal-server as the kubelet and PostgreSQL count them."""
+    """Memory and connections of the preview's temporal-server, a minute old, as the kubelet and PostgreSQL count them."""
+    sleep(60)
     [(connections,)] = query("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", f"pr_{preview.pr}")
     node = kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
     pods = json.loads(kubectl("get", "--raw", f"/api/v1/nodes/{node}/proxy/stats/summary"))["pods"]
