@@ -6,20 +6,25 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from stack.diagnosis.database import database_error
-from stack.diagnosis.snapshot import Part, Snapshot, event_count, name_of, time_of
+from stack.diagnosis.snapshot import Part, Snapshot, condition, event_count, name_of, time_of
 from stack.diagnosis.words import detail, exit_words
 from stack.errors import cut
 from stack.models import Category, Diagnosis
+from stack.names import TEMPORAL
 
 PULL_FAILED: Final = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable"}
 IMAGE_UNUSABLE: Final = {"ErrImageNeverPull", "ImageInspectError", "SignatureValidationFailed"}
 PULL_IS_POINTLESS: Final = re.compile(
     r"(?i)not.?found|manifest unknown|does not exist|pull access denied|unauthorized|forbidden|\b40[134]\b"
-    r"|connection refused|no such host|x509|HTTP response to HTTPS client|no match for platform|invalid reference"
+    r"|x509|HTTP response to HTTPS client|no match for platform|invalid reference"
+    r"|dial tcp (127\.[\d.]+|\[::1\]):\d+: connect: connection refused"
 )
-"""Answers that the next try will give again. Everything else (a timeout, a 503, too many requests) must be seen twice."""
+"""Answers that the next try will give again: the registry's, or that of a node which has no registry (then loopback is named in its
+stead). Everything else (a timeout, a 503, a closed port, a name that does not resolve) must be seen twice."""
 PULL_PATIENCE: Final = timedelta(seconds=30)
 """Three tries: after it a failing pull counts even if its events are lost."""
+NOT_SYNCED_YET: Final = re.compile(r"(?i)failed to sync (secret|configmap) cache")
+"""The kubelet's own watch is late, which says nothing about the Secret: it tries again."""
 CREATE_PATIENCE: Final = timedelta(seconds=30)
 """The runtime's own errors (a name still in use, a slow disk) pass within a few tries."""
 START_IS_POINTLESS: Final = re.compile(
@@ -29,9 +34,17 @@ CRASHES: Final = 3
 """Ends of a container after which it is said to crash. The kubelet restarts at once, then after 10 s: the third end comes some 12 s on."""
 CRASH_PATIENCE: Final = timedelta(seconds=12)
 """So long a program may crash until what it needs is there, however fast the kubelet restarts it."""
-CONNECTION_PATIENCE: Final = timedelta(seconds=10)
-"""So long an address may be closed to a new pod: network policies take a moment to reach the node."""
-FIRST_BACK_OFF: Final = re.compile(r"back-off (1|10)s ")
+TEMPORAL_PATIENCE: Final = timedelta(seconds=35)
+"""So long a webapp may end because its Temporal is not there yet. Its third end comes after some 13 s, the fourth after 34 s."""
+CONNECTION_PATIENCE: Final = timedelta(seconds=5)
+"""So long an address may be closed to a new pod: network policies take a moment to reach the node. A program that began within it tells
+nothing about the database. The kubelet starts a container again at once, so the first two ends are of such programs."""
+GOES_ON_TRYING: Final = timedelta(seconds=10)
+"""So long a program may run and tell of a refusal by the database before that is why it is not ready."""
+FIRST_BACK_OFF: Final = re.compile(r"back-off ([1-9]|10)s ")
+"""The kubelet's is 10 s and doubles; it may have been told to begin with less, or to let it grow no longer than this."""
+LOOPS: Final = timedelta(seconds=25)
+"""A kept pod whose back-off is still the first one after so long has a kubelet whose back-off does not grow."""
 DEFAULT_DEADLINE: Final = timedelta(minutes=2)
 
 
@@ -45,10 +58,19 @@ class Case:
     def log(self, part: Part) -> str:
         return self.snapshot.logs.get((name_of(part.pod), part.name)) or str(part.ended.get("message", ""))
 
+    def pod_began(self, part: Part) -> datetime:
+        """When the pod began to try in this attempt."""
+        began = time_of(part.pod.get("status", {}).get("startTime")) or time_of(part.pod["metadata"].get("creationTimestamp"))
+        return max(began or self.snapshot.since, self.snapshot.since)
+
     def pod_age(self, part: Part) -> timedelta:
         """How long the pod has been trying in this attempt."""
-        began = time_of(part.pod.get("status", {}).get("startTime")) or time_of(part.pod["metadata"].get("creationTimestamp"))
-        return self.now - max(began or self.snapshot.since, self.snapshot.since)
+        return self.now - self.pod_began(part)
+
+    def ended_life_began(self, part: Part) -> timedelta:
+        """How long after the pod the program began that ended last; negative if it is of an earlier attempt."""
+        began = time_of(part.ended.get("startedAt")) or time_of(part.ended.get("finishedAt"))
+        return (began or self.now) - self.pod_began(part)
 
     def ended_now(self, part: Part) -> bool:
         """Whether the last end belongs to this attempt; a pod that was kept may have an older one."""
@@ -64,7 +86,7 @@ class Case:
             return part.ends
         if part.reason != "CrashLoopBackOff":
             return 1
-        return 2 if FIRST_BACK_OFF.search(part.message) else CRASHES
+        return 2 if FIRST_BACK_OFF.search(part.message) and self.pod_age(part) < LOOPS else CRASHES
 
 
 def image_name_invalid(_case: Case, part: Part) -> Diagnosis | None:
@@ -119,7 +141,7 @@ def _answer_only(message: str, image: str) -> str:
 
 def configuration_missing(_case: Case, part: Part) -> Diagnosis | None:
     """A Secret, a ConfigMap or a key that is not there, or a user that Pod Security does not let in."""
-    if part.reason != "CreateContainerConfigError":
+    if part.reason != "CreateContainerConfigError" or NOT_SYNCED_YET.search(part.message):
         return None
     secret = "secret" in part.message.lower()
     remedy = "Add the key to the source of the secrets, or take it out of the stack file."
@@ -187,10 +209,15 @@ def database_refused(case: Case, part: Part) -> Diagnosis | None:
 
 
 def _database_was_the_end(case: Case, part: Part, *, final: bool) -> bool:
-    """A wrong password ends it for good; a closed address or a server that starts up must end it twice, or still after a while."""
+    """A wrong password ends it for good; a closed address or a server that starts up must end it again when the pod is no longer new.
+
+    Of a container that ended in an earlier attempt the log is either that of the life before, or of one that was ready for long.
+    """
     if ends := case.ends(part):
-        return final or ends >= 2 or case.pod_age(part) > CONNECTION_PATIENCE
-    return final and part.running_since is not None and case.now - part.running_since >= CONNECTION_PATIENCE
+        return final or (ends >= 2 and case.ended_life_began(part) >= CONNECTION_PATIENCE)
+    if part.ended or part.running_since is None or part.running_since < case.snapshot.start:
+        return False
+    return final and case.now - part.running_since >= GOES_ON_TRYING
 
 
 def killed_by_probe(case: Case, part: Part) -> Diagnosis | None:
@@ -202,7 +229,7 @@ def killed_by_probe(case: Case, part: Part) -> Diagnosis | None:
 
 
 def crashed(case: Case, part: Part) -> Diagnosis | None:
-    if (ends := case.ends(part)) < CRASHES or case.pod_age(part) < CRASH_PATIENCE:
+    if (ends := case.ends(part)) < CRASHES or case.pod_age(part) < CRASH_PATIENCE or _may_have_missed_temporal(case, part):
         return None
     return Diagnosis(
         category=Category.CRASH,
@@ -211,6 +238,18 @@ def crashed(case: Case, part: Part) -> Diagnosis | None:
         detail=detail("", case.log(part)),
         resolution="Read the last lines of the log, and run the image with the same command and environment.",
     )
+
+
+def _may_have_missed_temporal(case: Case, part: Part) -> bool:
+    """Whether the webapp's program that ended last began before its Temporal was ready. What is wrong there has a rule of its own."""
+    temporal = next((each for each in case.snapshot.deployments if name_of(each) == TEMPORAL), None)
+    if temporal is None or case.pod_age(part) >= TEMPORAL_PATIENCE or part.pod in case.snapshot.live_pods(temporal):
+        return False
+    available = condition(temporal, "Available")
+    if available.get("status") != "True" or not temporal["status"].get("availableReplicas"):
+        return True
+    ready_at = time_of(available.get("lastTransitionTime"))
+    return ready_at is not None and case.pod_began(part) + case.ended_life_began(part) < ready_at
 
 
 def probe_never_passed(case: Case, part: Part) -> Diagnosis | None:
