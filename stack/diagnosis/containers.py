@@ -245,10 +245,9 @@ def _may_have_missed_temporal(case: Case, part: Part) -> bool:
     temporal = next((each for each in case.snapshot.deployments if name_of(each) == TEMPORAL), None)
     if temporal is None or case.pod_age(part) >= TEMPORAL_PATIENCE or part.pod in case.snapshot.live_pods(temporal):
         return False
-    available = condition(temporal, "Available")
-    if available.get("status") != "True" or not temporal["status"].get("availableReplicas"):
+    if not temporal.get("status", {}).get("availableReplicas"):
         return True
-    ready_at = time_of(available.get("lastTransitionTime"))
+    ready_at = time_of(condition(temporal, "Available").get("lastTransitionTime"))
     return ready_at is not None and case.pod_began(part) + case.ended_life_began(part) < ready_at
 
 
