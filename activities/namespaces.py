@@ -9,7 +9,7 @@ from temporalio import activity
 
 from activities.applying import apply_all
 from activities.clock import Clock, utc_now
-from activities.heartbeat import heartbeats
+from activities.heartbeat import Pulse, heartbeats
 from gateways.cluster import Cluster, Object
 from gateways.records import Records
 from stack.errors import StillThereError
@@ -22,6 +22,8 @@ from stack.settings import Settings
 
 PATIENCE: Final = timedelta(minutes=2)
 """How long one try waits for a namespace to go before it says what holds it; Temporal tries again."""
+UNSEEN: Final = "the cluster has not said yet how it is"
+"""What to say of a namespace when the patience ends and the API has not answered."""
 
 
 class NamespaceActivities:
@@ -37,13 +39,14 @@ class NamespaceActivities:
 
         Raises ForeignNamespaceError (nothing touched) or OutdatedError.
         """
-        existing = await when_settled(self._cluster, attempt.namespace, PATIENCE)
-        namespace, *rules = self._build(attempt)
-        if existing is not None:
-            require_ours(existing, attempt.request.repository)
-            namespace["metadata"]["uid"] = existing["metadata"]["uid"]
-        await self._records.confirm(Names(attempt.namespace), attempt.generation)
-        async with heartbeats(f"applying Namespace {attempt.namespace} and its rules"):
+        async with heartbeats(f"looking for Namespace {attempt.namespace}") as pulse:
+            existing = await when_settled(self._cluster, attempt.namespace, PATIENCE, pulse)
+            namespace, *rules = self._build(attempt)
+            if existing is not None:
+                require_ours(existing, attempt.request.repository)
+                namespace["metadata"]["uid"] = existing["metadata"]["uid"]
+            await self._records.confirm(Names(attempt.namespace), attempt.generation)
+            pulse.say(f"applying Namespace {attempt.namespace} and its rules")
             await self._cluster.apply(namespace)
             await apply_all(self._cluster, rules)
 
@@ -54,24 +57,25 @@ class NamespaceActivities:
         return [to_dict(item) for item in objects]
 
 
-async def when_settled(cluster: Cluster, name: str, patience: timedelta) -> Object | None:
+async def when_settled(cluster: Cluster, name: str, patience: timedelta, pulse: Pulse) -> Object | None:
     """The namespace once it is not being deleted any more; None when it is gone. Heartbeats with what holds it.
 
     Raises StillThereError that names what holds it when the patience is over.
     """
-    held = "it was never seen"
+    held = UNSEEN
     try:
         async with asyncio.timeout(patience.total_seconds()), aclosing(cluster.watch("Namespace", name)) as states:
             async for namespace in states:
                 if namespace is None or not is_terminating(namespace):
                     return namespace
                 held = held_by(namespace)
-                activity.heartbeat(f"Namespace {name} is still being deleted: {held}")
+                pulse.say(f"Namespace {name} is still being deleted: {held}")
     except TimeoutError:
         pass
-    raise StillThereError(
-        "waiting for the end of",
-        obj=f"Namespace {name}",
-        answer=held,
-        remedy="remove what holds it; this goes on by itself",
+    raise still_there(name, held)
+
+
+def still_there(name: str, held: str) -> StillThereError:
+    return StillThereError(
+        "waiting for the end of", obj=f"Namespace {name}", answer=held, remedy="remove what holds it; this goes on by itself"
     )

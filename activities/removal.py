@@ -1,26 +1,29 @@
 """Taking a stack's namespace away, and proving that it is gone."""
 
 import asyncio
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from datetime import timedelta
 from typing import Final
 
 from temporalio import activity
 
 from activities.clock import Clock, utc_now
-from activities.namespaces import when_settled
-from gateways.cluster import Cluster
+from activities.heartbeat import Pulse, heartbeats
+from activities.namespaces import UNSEEN, still_there
+from gateways.cluster import Cluster, Object
 from gateways.kinds import label
 from gateways.records import Records
-from stack.errors import RejectedError, StillThereError
+from stack.errors import RejectedError
 from stack.models import ReceiptItem, Removal
 from stack.names import STACK_ROLE, Names
-from stack.namespace import is_terminating, require_ours
+from stack.namespace import held_by, is_terminating, require_ours
 
 GRACE: Final = timedelta(seconds=1)
 """The namespace controller begins after five seconds; pods that are gone by then cost no time."""
 PATIENCE: Final = timedelta(seconds=30)
 """How long one try waits for the end before it says what holds it; Temporal tries again."""
+EXISTED: Final = "existed"
+"""Goes with the heartbeats once the namespace was seen: a later try, which finds nothing, still reports that there was something."""
 
 
 class RemovalActivities:
@@ -30,30 +33,43 @@ class RemovalActivities:
         self._cluster, self._records, self._clock = cluster, records, clock
 
     @activity.defn(name="delete_namespace")
-    async def delete_namespace(self, removal: Removal) -> bool:
-        """Asks for the deletion of the namespace, its Deployments and its pods (1 s of grace). False if there is none.
+    async def delete_namespace(self, removal: Removal) -> ReceiptItem:
+        """Deletes the namespace, again if it is made again meanwhile, and returns when it was seen gone; heartbeats.
 
-        Raises ForeignNamespaceError (nothing touched) or OutdatedError.
+        Raises ForeignNamespaceError (nothing touched), OutdatedError, or StillThereError that names what holds it after half a minute.
         """
-        await self._records.confirm(Names(removal.namespace), removal.generation)
-        namespace = await self._cluster.read("Namespace", removal.namespace)
-        if namespace is None:
-            return False
+        name = label("Namespace", removal.namespace)
+        known = [word for word in activity.info().heartbeat_details if word == EXISTED]
+        async with heartbeats(f"removing {name}", *known) as pulse:
+            await self._records.confirm(Names(removal.namespace), removal.generation)
+            existed = await self._until_gone(removal, pulse) or bool(known)
+        seconds = (self._clock() - activity.info().scheduled_time).total_seconds()
+        return ReceiptItem(object=name, existed=existed, seen_gone=True, seconds=round(max(0.0, seconds), 3))
+
+    async def _until_gone(self, removal: Removal, pulse: Pulse) -> bool:
+        """Deletes each namespace of that name that it sees. False if it saw none."""
+        held, seen = UNSEEN, set[str]()
+        try:
+            async with asyncio.timeout(PATIENCE.total_seconds()), aclosing(self._cluster.watch("Namespace", removal.namespace)) as states:
+                async for namespace in states:
+                    if namespace is None:
+                        return bool(seen)
+                    held = held_by(namespace)
+                    pulse.say(f"removing Namespace {removal.namespace}: {held}", EXISTED)
+                    if (uid := namespace["metadata"]["uid"]) not in seen:
+                        seen.add(uid)
+                        await self._delete(removal, namespace)
+        except TimeoutError:
+            pass
+        raise still_there(removal.namespace, held)
+
+    async def _delete(self, removal: Removal, namespace: Object) -> None:
+        """The namespace, its Deployments and its pods (1 s of grace)."""
         require_ours(namespace, removal.request.repository)
         if not is_terminating(namespace):
+            await self._records.confirm(Names(removal.namespace), removal.generation)
             await self._cluster.delete("Namespace", removal.namespace, uid=namespace["metadata"]["uid"])
         await self._hurry(removal.namespace)
-        return True
-
-    @activity.defn(name="await_namespace_gone")
-    async def await_namespace_gone(self, removal: Removal) -> ReceiptItem:
-        """Returns when the namespace was seen gone. Raises StillThereError that names what holds it after half a minute; heartbeats."""
-        info, name = activity.info(), label("Namespace", removal.namespace)
-        existed = bool(info.heartbeat_details) or await self._cluster.read("Namespace", removal.namespace) is not None
-        if await when_settled(self._cluster, removal.namespace, PATIENCE) is not None:
-            raise StillThereError("waiting for the end of", obj=name, answer="it is not being deleted", remedy="was it made again?")
-        seconds = (self._clock() - info.scheduled_time).total_seconds()
-        return ReceiptItem(object=name, existed=existed, seen_gone=True, seconds=round(max(0.0, seconds), 3))
 
     async def _hurry(self, namespace: str) -> None:
         """Deletes Deployments and pods now instead of in five seconds. No failure: the namespace controller deletes them in any case."""

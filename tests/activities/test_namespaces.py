@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities import namespaces
+from activities import heartbeat, namespaces
 from activities.namespaces import NamespaceActivities
 from gateways.records import ClusterRecords
 from stack.errors import ForeignNamespaceError, OutdatedError, RejectedError, StillThereError
@@ -76,7 +76,7 @@ async def test_a_namespace_that_is_going_is_awaited(activities: NamespaceActivit
     environment, said = ActivityEnvironment(), list[str]()
     environment.on_heartbeat = said.append
     await environment.run(activities.prepare_namespace, attempt())
-    assert said[0] == "Namespace pr-1 is still being deleted: finalizers on the namespace: example.com/slow"
+    assert "Namespace pr-1 is still being deleted: finalizers on the namespace: example.com/slow" in said
     assert "deletionTimestamp" not in (await cluster.read("Namespace", "pr-1") or {})["metadata"]
 
 
@@ -88,6 +88,19 @@ async def test_what_holds_a_namespace_is_said_when_patience_ends(
     with pytest.raises(StillThereError, match=r"example\.com/stuck"):
         await ActivityEnvironment().run(activities.prepare_namespace, attempt())
     assert changes(cluster) == []
+
+
+async def test_a_cluster_that_says_nothing_is_no_lost_worker(
+    activities: NamespaceActivities, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(namespaces, "PATIENCE", timedelta(seconds=0.2))
+    monkeypatch.setattr(heartbeat, "PERIOD_SECONDS", 0.01)
+    cluster.silent = True
+    environment, said = ActivityEnvironment(), list[str]()
+    environment.on_heartbeat = said.append
+    with pytest.raises(StillThereError, match="has not said yet"):
+        await environment.run(activities.prepare_namespace, attempt())
+    assert len(said) > 5
 
 
 async def test_the_first_error_is_raised_as_it_is(activities: NamespaceActivities, cluster: FakeCluster) -> None:

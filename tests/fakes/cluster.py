@@ -28,6 +28,8 @@ class FakeCluster:
         self._failures: list[tuple[str, str, PreviewError]] = []
         self.namespace_takes_seconds = 0.05
         """From a namespace's deletion to its end."""
+        self.silent = False
+        """`watch` yields nothing, as while the API is away."""
         self.logs: dict[tuple[str, str, str, bool], str] = {}
         """(namespace, pod, container, previous) → log."""
         self.calls: list[str] = []
@@ -143,7 +145,8 @@ class FakeCluster:
         with self._listening() as changed:
             while True:
                 changed.clear()
-                yield await self.read(kind, name, namespace)
+                if not self.silent:
+                    yield await self.read(kind, name, namespace)
                 await _either(changed)
 
     async def log_tail(self, namespace: str, pod: str, container: str, *, previous: bool = False, lines: int = 20) -> str:
