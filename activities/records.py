@@ -28,6 +28,8 @@ class RecordActivities:
         stored = await self._records.read(names)
         _refuse_foreign(claiming, stored)
         claim = decide(request, stored.record if stored else None)
+        if stored is not None and not claim.accepted:
+            claim = claim.model_copy(update={"current": stored.record.outcome})
         if claim.accepted and (stored is None or claim.generation > stored.record.generation):
             await self._records.advance(names, self._accepted(request, claim), after=stored)
         urls = urls_for(request, self._settings) if isinstance(request, DeployRequest) else None
@@ -35,13 +37,17 @@ class RecordActivities:
 
     @activity.defn(name="settle")
     async def settle(self, settlement: Settlement) -> None:
-        """Keeps the outcome in the record, unless a newer request has been accepted since."""
+        """Keeps the outcome in the record, unless a newer request has been accepted since.
+
+        What is older than the newest request that joined the accepted one is from now on too late as well.
+        """
         names, outcome = Names(settlement.namespace), settlement.outcome
         stored = await self._records.read(names)
         if stored is None or stored.record.generation != outcome.generation:
             activity.logger.info("outcome %s of generation %d is not kept: it is outdated", outcome.state, outcome.generation)
             return
-        ended = {"state": outcome.state, "outcome": outcome, "changed_at": self._clock()}
+        newest = max(stored.record.requested_at, settlement.requested_at or stored.record.requested_at)
+        ended = {"state": outcome.state, "outcome": outcome, "requested_at": newest, "changed_at": self._clock()}
         await self._records.advance(names, stored.record.model_copy(update=ended), after=stored)
 
     def _accepted(self, request: Request, claim: Claim) -> Record:

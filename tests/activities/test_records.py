@@ -1,5 +1,7 @@
 """Proves that one request owns a pull request, however often and late a step is run."""
 
+from datetime import timedelta
+
 import pytest
 from temporalio.testing import ActivityEnvironment
 
@@ -25,9 +27,11 @@ async def claim(activities: RecordActivities, request: Request) -> Claim:
     return await ActivityEnvironment().run(activities.claim, Claiming(namespace="pr-1", request=request))
 
 
-async def settle(activities: RecordActivities, state: State, generation: int) -> None:
+async def settle(activities: RecordActivities, state: State, generation: int, *, minutes: int | None = None) -> None:
+    """As the end of all requests up to `minutes` after noon."""
     outcome = Outcome(request_id="d1", state=state, pr=1, generation=generation)
-    await ActivityEnvironment().run(activities.settle, Settlement(namespace="pr-1", outcome=outcome))
+    newest = None if minutes is None else NOON + timedelta(minutes=minutes)
+    await ActivityEnvironment().run(activities.settle, Settlement(namespace="pr-1", outcome=outcome, requested_at=newest))
 
 
 async def stored(records: ClusterRecords) -> Record:
@@ -91,6 +95,23 @@ async def test_the_outcome_is_kept(activities: RecordActivities, records: Cluste
     await settle(activities, "ready", generation=1)
     record = await stored(records)
     assert (record.state, record.outcome and record.outcome.state) == ("ready", "ready")
+
+
+async def test_a_request_that_joined_makes_older_ones_late(activities: RecordActivities, records: ClusterRecords) -> None:
+    await claim(activities, teardown("t1", minutes=1))
+    await settle(activities, "gone", generation=1, minutes=5)
+    late = await claim(activities, deploy("d3", minutes=3))
+    assert (late.accepted, late.current and late.current.state) == (False, "gone")
+    await settle(activities, "gone", generation=1, minutes=2)
+    assert (await stored(records)).requested_at == NOON + timedelta(minutes=5), "never back"
+    assert (await claim(activities, deploy("d6", minutes=6))).current is None
+
+
+async def test_what_joined_an_outdated_request_moves_nothing(activities: RecordActivities, records: ClusterRecords) -> None:
+    await claim(activities, deploy())
+    await claim(activities, deploy("d2", minutes=1))
+    await settle(activities, "ready", generation=1, minutes=9)
+    assert (await stored(records)).requested_at == NOON + timedelta(minutes=1)
 
 
 @pytest.mark.parametrize("generation", [0, 1, 3])
