@@ -7,12 +7,10 @@ tests run the same cases on both.
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 Object = Mapping[str, Any]
 """A Kubernetes object as the API has it in JSON."""
-
-Propagation = Literal["Background", "Foreground", "Orphan"]
 
 
 @dataclass(frozen=True)
@@ -28,8 +26,8 @@ class View:
 class Cluster(Protocol):
     """Every method raises only errors of stack/errors.py: RejectedError, ConflictError or UnavailableError."""
 
-    async def apply(self, manifest: Object) -> bool:
-        """Server-side apply as MANAGER, taking fields over by force, unknown fields refused. True if the object was made or changed.
+    async def apply(self, manifest: Object) -> None:
+        """Server-side apply as MANAGER, taking fields over by force, unknown fields refused.
 
         Waits up to five seconds for a right that has just been granted and for a quota that has just been made. A `metadata.uid` or
         `metadata.resourceVersion` in the manifest is a precondition: ConflictError when it does not hold.
@@ -48,16 +46,7 @@ class Cluster(Protocol):
         """Writes the whole object as it was read and changed. ConflictError if its resourceVersion is not the current one
         any more, or it is gone."""
 
-    async def delete(
-        self,
-        kind: str,
-        name: str,
-        namespace: str | None = None,
-        *,
-        uid: str | None = None,
-        grace: timedelta | None = None,
-        propagation: Propagation = "Background",
-    ) -> bool:
+    async def delete(self, kind: str, name: str, namespace: str | None = None, *, uid: str | None = None) -> bool:
         """Asks for the deletion. False if there is none. With `uid`, ConflictError when the object of that name is another one."""
 
     async def delete_all(self, kind: str, namespace: str, *, grace: timedelta | None = None) -> None:

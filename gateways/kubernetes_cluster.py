@@ -8,7 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final, Self
 
-from gateways.cluster import Object, Propagation, View
+from gateways.cluster import Object, View
 from gateways.connection import Request, Session
 from gateways.kinds import KINDS, label
 from gateways.translation import Answer, refusal
@@ -21,8 +21,6 @@ STRICT: Final = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
 LOG_LIMIT_BYTES: Final = 1_000_000
 LOG_SECONDS: Final = 3.0
 """A log comes from the kubelet of some node; whoever waits for a stack must not hang on one that is away."""
-SERVERS_OWN: Final = ("resourceVersion", "managedFields", "generation")
-CONTROLLERS_OWN: Final = "deployment.kubernetes.io/"
 VIEWED: Final = ("Deployment", "ReplicaSet", "Pod", "Event")
 
 
@@ -40,13 +38,11 @@ class KubernetesCluster:
     async def close(self) -> None:
         await self._session.close()
 
-    async def apply(self, manifest: Object) -> bool:
+    async def apply(self, manifest: Object) -> None:
         kind, name, namespace = identity(manifest)
-        before = await self.read(kind, name, namespace)
         path, query = KINDS[kind].path(namespace, name), STRICT | {"force": "true"}
         request = Request("PATCH", path, "applying", label(kind, name, namespace), query, manifest, APPLY)
-        after = content(await self._session.call(request), request)
-        return before is None or substance(before) != substance(after)
+        content(await self._session.call(request), request)
 
     async def create(self, manifest: Object) -> bool:
         kind, name, namespace = identity(manifest)
@@ -75,22 +71,13 @@ class KubernetesCluster:
             raise ConflictError(request.did, obj=request.obj, answer=answer.message, remedy="somebody deleted it in between")
         return content(answer, request)
 
-    async def delete(
-        self,
-        kind: str,
-        name: str,
-        namespace: str | None = None,
-        *,
-        uid: str | None = None,
-        grace: timedelta | None = None,
-        propagation: Propagation = "Background",
-    ) -> bool:
-        options = deletion(uid=uid, grace=grace, propagation=propagation)
+    async def delete(self, kind: str, name: str, namespace: str | None = None, *, uid: str | None = None) -> bool:
+        options = deletion(uid=uid)
         request = Request("DELETE", KINDS[kind].path(namespace, name), "deleting", label(kind, name, namespace), body=options)
         return (await self._session.call(request, accept={HTTPStatus.NOT_FOUND})).ok
 
     async def delete_all(self, kind: str, namespace: str, *, grace: timedelta | None = None) -> None:
-        options = deletion(uid=None, grace=grace, propagation="Background")
+        options = deletion(grace=grace)
         request = Request("DELETE", KINDS[kind].path(namespace), "deleting", f"all {kind}s of {namespace}", body=options)
         await self._session.call(request, accept={HTTPStatus.NOT_FOUND})
 
@@ -136,17 +123,9 @@ def content(answer: Answer, request: Request) -> Mapping[str, Any]:
     return body
 
 
-def substance(manifest: Object) -> Mapping[str, Any]:
-    """What a person would call the object: without status, the server's own bookkeeping and the controllers' notes."""
-    metadata = {key: value for key, value in manifest["metadata"].items() if key not in SERVERS_OWN}
-    annotations = metadata.get("annotations", {}).items()
-    metadata["annotations"] = {key: value for key, value in annotations if not key.startswith(CONTROLLERS_OWN)}
-    return {**manifest, "metadata": metadata, "status": None}
-
-
-def deletion(*, uid: str | None, grace: timedelta | None, propagation: Propagation) -> Mapping[str, Any]:
-    """DeleteOptions."""
-    options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
+def deletion(*, uid: str | None = None, grace: timedelta | None = None) -> Mapping[str, Any]:
+    """DeleteOptions. What belongs to the object goes too, afterwards; a Job's pods would stay otherwise."""
+    options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
     if uid is not None:
         options["preconditions"] = {"uid": uid}
     if grace is not None:

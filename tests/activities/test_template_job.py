@@ -67,11 +67,10 @@ class RunningCluster(FakeCluster):
     containers: Sequence[Object] = ()
     ready = True
 
-    async def apply(self, manifest: Object) -> bool:
-        changed = await super().apply(manifest)
+    async def apply(self, manifest: Object) -> None:
+        await super().apply(manifest)
         if manifest["kind"] == "Job":
             self.put(self.pod(manifest["metadata"]["name"]))
-        return changed
 
     async def delete(self, kind: str, name: str, namespace: str | None = None, **options: Any) -> bool:
         if kind == "Job" and await self.read("Job", name, namespace):

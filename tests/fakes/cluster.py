@@ -8,9 +8,9 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.cluster import Object, Propagation, View
+from gateways.cluster import Object, View
 from gateways.kinds import KINDS, label
-from gateways.kubernetes_cluster import VIEWED, identity, substance
+from gateways.kubernetes_cluster import VIEWED, identity
 from stack.errors import ConflictError, PreviewError, RejectedError
 
 Key = tuple[str, str, str]
@@ -58,16 +58,14 @@ class FakeCluster:
         item = self._objects[(kind, namespace, name)]
         self.put({**item, "status": copy.deepcopy(dict(status))})
 
-    async def apply(self, manifest: Object) -> bool:
+    async def apply(self, manifest: Object) -> None:
         kind, name, namespace = identity(manifest)
         self._enter("apply", kind, name, namespace)
         before = self._objects.get((kind, namespace or "", name))
         self._check_preconditions(manifest, before)
         after = self._merged(before, manifest)
-        if before is not None and substance(before) == substance(after):
-            return False
-        self.put(after)
-        return True
+        if after != before:
+            self.put(after)
 
     async def create(self, manifest: Object) -> bool:
         kind, name, namespace = identity(manifest)
@@ -97,16 +95,7 @@ class FakeCluster:
         self.put({**manifest, "metadata": {**manifest["metadata"], "uid": before["metadata"]["uid"]}})
         return copy.deepcopy(self._objects[(kind, namespace or "", name)])
 
-    async def delete(
-        self,
-        kind: str,
-        name: str,
-        namespace: str | None = None,
-        *,
-        uid: str | None = None,
-        grace: timedelta | None = None,
-        propagation: Propagation = "Background",
-    ) -> bool:
+    async def delete(self, kind: str, name: str, namespace: str | None = None, *, uid: str | None = None) -> bool:
         self._fail_if_told("delete", kind)
         item = self._objects.get((kind, namespace or "", name))
         if item is None:
