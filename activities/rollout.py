@@ -6,10 +6,10 @@ from typing import Final
 
 from activities.clock import Clock
 from gateways.cluster import Cluster, View
+from gateways.masking import mask_of
 from stack.deadlines import readiness_deadlines, rollout_limit
 from stack.diagnosis import Judgement, Ready, Snapshot, Waiting, judge, needs_logs, out_of_time
 from stack.errors import UnavailableError
-from stack.masking import masked, secret_values
 from stack.models import Attempt, Diagnosis
 
 LOGS_EVERY: Final = timedelta(seconds=1)
@@ -53,8 +53,8 @@ class Rollout:
         wanted = needs_logs(self._snapshot(view))
         tails = await asyncio.gather(*(self._tail(*each) for each in wanted))
         if any(tails):
-            values = secret_values(await self._cluster.list_objects("Secret", self._namespace))
-            self._logs |= {(pod, container): masked(log, values) for (pod, container, _), log in zip(wanted, tails, strict=True) if log}
+            mask = await mask_of(self._cluster, self._namespace)
+            self._logs |= {(pod, container): mask(log) for (pod, container, _), log in zip(wanted, tails, strict=True) if log}
         self._logs_read_at = self._clock()
         return judge(self._snapshot(view), self._clock())
 

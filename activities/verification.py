@@ -9,11 +9,13 @@ from temporalio import activity
 
 from activities.heartbeat import heartbeats
 from gateways.cluster import Cluster
+from gateways.masking import mask_of
 from gateways.temporal import Frontends
 from gateways.temporal_pod import frontend_address, worker_log
 from gateways.web import Web
 from stack.addresses import urls_for
 from stack.errors import PreviewError
+from stack.masking import Mask
 from stack.models import Attempt, Category, Check, Diagnosis
 from stack.names import TEMPORAL_NAMESPACE
 from stack.settings import Settings
@@ -31,6 +33,8 @@ UI_API: Final = f"/api/v1/namespaces/{TEMPORAL_NAMESPACE}"
 """A page of temporal-ui that asks the server behind it. `/healthz` answers always."""
 
 Look = Callable[[], Awaitable[Diagnosis | None]]
+PageDiagnosis = Callable[[str, int, str, str, Mask], Diagnosis]
+"""Of the address, and the status, body and redirect that it answered."""
 
 
 class VerificationActivities:
@@ -44,13 +48,13 @@ class VerificationActivities:
     async def verify_page(self, attempt: Attempt) -> Check:
         """The web page answers 2xx through the public host."""
         url = urls_for(attempt.request, self._settings).webapp
-        return await self._check(url, lambda: self._page_problem(url, page_diagnosis))
+        return await self._check(url, lambda: self._page_problem(attempt.namespace, url, page_diagnosis))
 
     @activity.defn(name="verify_ui")
     async def verify_ui(self, attempt: Attempt) -> Check:
         """Temporal-ui answers through its public host, and so does the server behind it."""
         url = urls_for(attempt.request, self._settings).temporal_ui
-        return await self._check(url, lambda: self._ui_problem(url))
+        return await self._check(url, lambda: self._ui_problem(attempt.namespace, url))
 
     @activity.defn(name="verify_worker")
     async def verify_worker(self, attempt: Attempt) -> Check:
@@ -77,12 +81,14 @@ class VerificationActivities:
                     return Check(diagnosis=problem)
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _page_problem(self, url: str, diagnose: Callable[[str, int, str, str], Diagnosis]) -> Diagnosis | None:
+    async def _page_problem(self, namespace: str, url: str, diagnose: PageDiagnosis) -> Diagnosis | None:
         answer = await self._web.get(url)
-        return None if answer.ok else diagnose(url, answer.status, answer.body, answer.location)
+        if answer.ok:
+            return None
+        return diagnose(url, answer.status, answer.body, answer.location, await mask_of(self._cluster, namespace))
 
-    async def _ui_problem(self, url: str) -> Diagnosis | None:
-        page, api = await asyncio.gather(self._page_problem(url, ui_diagnosis), self._page_problem(url + UI_API, ui_diagnosis))
+    async def _ui_problem(self, namespace: str, url: str) -> Diagnosis | None:
+        page, api = await asyncio.gather(*(self._page_problem(namespace, each, ui_diagnosis) for each in (url, url + UI_API)))
         return page or api
 
     async def _worker_problem(self, namespace: str, queues: tuple[str, ...]) -> Diagnosis | None:
@@ -90,16 +96,21 @@ class VerificationActivities:
             address = await frontend_address(self._cluster, namespace)
             serving, polled = await asyncio.gather(self._frontends.serving(address), self._frontends.polled(address, queues))
         except PreviewError as error:
-            return server_diagnosis(namespace, str(error))
+            return server_diagnosis(namespace, str(error), await mask_of(self._cluster, namespace))
         if not serving:
-            return server_diagnosis(namespace, "its health check does not say SERVING")
-        silent = [queue for queue in queues if queue not in polled]
-        return worker_diagnosis(namespace, silent, await worker_log(self._cluster, namespace)) if silent else None
+            return server_diagnosis(namespace, "its health check does not say SERVING", str)
+        if not (silent := [queue for queue in queues if queue not in polled]):
+            return None
+        mask = await mask_of(self._cluster, namespace)
+        return worker_diagnosis(namespace, silent, await worker_log(self._cluster, namespace, mask))
 
     async def _smoke_problem(self, namespace: str, smoke: Smoke, workflow_id: str) -> Diagnosis | None:
         try:
             address = await frontend_address(self._cluster, namespace)
             failure = await self._frontends.run(address, smoke.workflow, smoke.task_queue, workflow_id, SMOKE_DEADLINE)
         except PreviewError as error:
-            return server_diagnosis(namespace, str(error))
-        return smoke_diagnosis(namespace, smoke.workflow, failure, await worker_log(self._cluster, namespace)) if failure else None
+            return server_diagnosis(namespace, str(error), await mask_of(self._cluster, namespace))
+        if not failure:
+            return None
+        mask = await mask_of(self._cluster, namespace)
+        return smoke_diagnosis(namespace, smoke.workflow, failure, await worker_log(self._cluster, namespace, mask), mask)

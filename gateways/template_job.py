@@ -5,6 +5,7 @@ without it a preview's worker would crash-loop until somebody registered it.
 """
 
 import asyncio
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from gateways.temporal_pod import is_ready
 from stack.errors import PreviewError, RejectedError, StillThereError, UnavailableError
 from stack.manifests import template_job, template_job_name, to_dict
 from stack.manifests.blueprint import Postgres
+from stack.masking import Mask, mask_with
 from stack.names import FRONTEND_PORT, MANAGED_BY, MANAGER, SECRET_TEMPORAL_PASSWORD, TEMPORAL_NAMESPACE
 from stack.settings import Settings
 
@@ -27,8 +29,10 @@ DEADLINE: Final = timedelta(minutes=5)
 """Schemas and server take seconds; the rest is for pulling two images."""
 GONE_DEADLINE: Final = timedelta(seconds=60)
 POLL_SECONDS: Final = 0.25
-HOPELESS: Final = ("ErrImageNeverPull", "InvalidImageName", "ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError")
-"""Reasons to wait that do not pass by themselves."""
+HOPELESS: Final = ("ErrImageNeverPull", "InvalidImageName", "ImagePullBackOff", "CreateContainerConfigError")
+"""Reasons to wait that do not pass by themselves. One ErrImagePull is none: a registry may be away for a moment."""
+REFUSALS: Final = re.compile(r"not.?found|manifest.unknown|does.not.exist|denied|unauthorized|forbidden|no.basic.auth", re.IGNORECASE)
+"""What a registry says that will say the same again."""
 RESTARTS: Final = 2
 """A container that failed this often fails for a reason; once may be network rules that are a moment behind a new pod."""
 
@@ -62,7 +66,7 @@ class JobTemplates:
         access = await work.begin()
         try:
             await self._apply(work.version, access)
-            address = await self._address_when_ready(job)
+            address = await self._address_when_ready(job, self._mask(access))
             await self._frontends.register_namespace(address, TEMPORAL_NAMESPACE, RETENTION)
         finally:
             await self._remove(job)
@@ -83,13 +87,13 @@ class JobTemplates:
         for item in objects:
             await self._cluster.apply(to_dict(item))
 
-    async def _address_when_ready(self, job: str) -> str:
+    async def _address_when_ready(self, job: str, mask: Mask) -> str:
         """The pod's own address: there is no Service, and a worker outside the cluster has no cluster DNS."""
         try:
             async with asyncio.timeout(DEADLINE.total_seconds()):
                 while True:
                     for pod in await self._pods(job):
-                        await self._refuse_hopeless(pod)
+                        await self._refuse_hopeless(pod, mask)
                         if is_ready(pod):
                             return f"{pod['status']['podIP']}:{FRONTEND_PORT}"
                     await asyncio.sleep(POLL_SECONDS)
@@ -98,17 +102,21 @@ class JobTemplates:
                 "make the template databases by", obj=f"Job {job}", answer=f"not ready within {DEADLINE}", remedy="look at its pod"
             ) from None
 
-    async def _refuse_hopeless(self, pod: Object) -> None:
+    async def _refuse_hopeless(self, pod: Object, mask: Mask) -> None:
         for status in statuses(pod):
             if reason := hopeless(status):
                 name = pod["metadata"]["name"]
-                log = await self._log(name, status["name"])
+                log = mask(await self._log(name, status["name"]))
                 raise RejectedError(
                     "make the template databases by",
                     obj=f"Pod {self._settings.home_namespace}/{name} container {status['name']}",
                     answer=f"{reason}: {log}" if log else reason,
                     remedy="check the images and PREVIEWS_DATABASE_POD_ADDRESS",
                 )
+
+    def _mask(self, access: TemplateAccess) -> Mask:
+        """The Job has one secret, and the deployer may not list those of its own namespace."""
+        return mask_with([password_secret("", self._settings.home_namespace, access.password)])
 
     async def _log(self, pod: str, container: str) -> str:
         """Its end says why; a container that has been started again has it in the log before."""
@@ -152,7 +160,8 @@ def statuses(pod: Object) -> list[Object]:
 
 def hopeless(status: Object) -> str:
     """Why a container will never work, or empty."""
-    reason: str = status.get("state", {}).get("waiting", {}).get("reason", "")
-    if reason in HOPELESS:
+    waiting = status.get("state", {}).get("waiting", {})
+    reason: str = waiting.get("reason", "")
+    if reason in HOPELESS or (reason == "ErrImagePull" and REFUSALS.search(waiting.get("message", ""))):
         return reason
     return f"failed {status['restartCount']} times" if status.get("restartCount", 0) >= RESTARTS else ""

@@ -15,7 +15,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import RawValue, WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from stack.errors import RejectedError, UnavailableError, cut
+from stack.errors import RejectedError, UnavailableError
 from stack.names import TEMPORAL_NAMESPACE
 
 SERVICE: Final = "temporal.api.workflowservice.v1.WorkflowService"
@@ -106,11 +106,11 @@ async def _has_poller(client: Client, task_queue: str, kind: TaskQueueType.Value
 
 
 def _reason(failure: WorkflowFailureError) -> str:
-    """The innermost cause, which is what the application's author recognises."""
+    """The innermost cause, which is what the application's author recognises. In full: what is cut can no longer be masked."""
     cause: BaseException = failure.cause
     while cause.__cause__ is not None:
         cause = cause.__cause__
-    return cut(f"{type(cause).__name__}: {cause}")
+    return f"{type(cause).__name__}: {cause}"
 
 
 @asynccontextmanager

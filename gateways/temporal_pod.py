@@ -3,6 +3,7 @@
 from gateways.cluster import Cluster, Object
 from stack.diagnosis.words import tail
 from stack.errors import PreviewError, UnavailableError
+from stack.masking import Mask
 from stack.names import COMPONENT, FRONTEND_PORT, TEMPORAL, WORKER_CONTAINER
 
 
@@ -18,11 +19,11 @@ async def frontend_address(cluster: Cluster, namespace: str) -> str:
     raise UnavailableError("find the ready pod of", obj=f"Deployment {namespace}/{TEMPORAL}", remedy="look at its pods")
 
 
-async def worker_log(cluster: Cluster, namespace: str) -> str:
-    """The end of it, or empty: a diagnosis is worth having without it."""
+async def worker_log(cluster: Cluster, namespace: str, mask: Mask) -> str:
+    """The end of it, masked, or empty: a diagnosis is worth having without it."""
     try:
         for pod in await _pods(cluster, namespace):
-            return tail(await cluster.log_tail(namespace, pod["metadata"]["name"], WORKER_CONTAINER))
+            return tail(mask(await cluster.log_tail(namespace, pod["metadata"]["name"], WORKER_CONTAINER)))
     except PreviewError:
         pass
     return ""

@@ -1,9 +1,9 @@
-"""Diagnoses of what is wrong with a stack whose containers are all ready."""
+"""Diagnoses of what is wrong with a stack whose containers are all ready. Each masks what pages and servers said; a log comes masked."""
 
 from collections.abc import Iterable
 
-from stack.diagnosis.words import without_secrets
 from stack.errors import cut
+from stack.masking import Mask, masked_location
 from stack.models import Category, Diagnosis
 from stack.names import TEMPORAL, WORKER_CONTAINER
 
@@ -11,32 +11,32 @@ DETAIL_LIMIT = 600
 """Characters of a page that are shown."""
 
 
-def page_diagnosis(url: str, status: int, body: str, location: str = "") -> Diagnosis:
+def page_diagnosis(url: str, status: int, body: str, location: str, mask: Mask) -> Diagnosis:
     return Diagnosis(
         category=Category.WEB,
         object=url,
-        summary=f"The page {_answered(status, location)}.",
-        detail=cut(body, DETAIL_LIMIT),
+        summary=f"The page {_answered(status, masked_location(location, mask))}.",
+        detail=cut(mask(body), DETAIL_LIMIT),
         resolution="Look at the log of the webapp's containers; the page must answer with a status of 2xx at its public host.",
     )
 
 
-def ui_diagnosis(url: str, status: int, body: str, location: str = "") -> Diagnosis:
+def ui_diagnosis(url: str, status: int, body: str, location: str, mask: Mask) -> Diagnosis:
     return Diagnosis(
         category=Category.UI,
         object=url,
-        summary=f"Temporal-ui {_answered(status, location)}.",
-        detail=cut(body, DETAIL_LIMIT),
+        summary=f"Temporal-ui {_answered(status, masked_location(location, mask))}.",
+        detail=cut(mask(body), DETAIL_LIMIT),
         resolution=f"Look at the log of the container temporal-ui in the Deployment {TEMPORAL}.",
     )
 
 
-def server_diagnosis(namespace: str, why: str) -> Diagnosis:
+def server_diagnosis(namespace: str, why: str, mask: Mask) -> Diagnosis:
     return Diagnosis(
         category=Category.TEMPORAL,
         object=f"Deployment {namespace}/{TEMPORAL}",
         summary="The stack's temporal-server does not serve.",
-        detail=why,
+        detail=mask(why),
         resolution="Look at its log; the deployer must be allowed to reach its port 7233 (from outside: PREVIEWS_DEPLOYER_CIDR).",
     )
 
@@ -51,11 +51,11 @@ def worker_diagnosis(namespace: str, silent: Iterable[str], log: str) -> Diagnos
     )
 
 
-def smoke_diagnosis(namespace: str, workflow: str, why: str, log: str) -> Diagnosis:
+def smoke_diagnosis(namespace: str, workflow: str, why: str, log: str, mask: Mask) -> Diagnosis:
     return Diagnosis(
         category=Category.SMOKE,
         object=f"Workflow {workflow} in the Temporal of {namespace}",
-        summary=f"The smoke workflow {workflow} failed: {without_secrets(why)}.",
+        summary=f"The smoke workflow {workflow} failed: {cut(mask(why))}.",
         detail=log,
         resolution="Look at it in the preview's temporal-ui, and at the log of its worker.",
     )

@@ -10,7 +10,7 @@ import pytest
 
 from gateways.cluster import Object
 from gateways.postgres_template import TemplateAccess
-from gateways.template_job import JobTemplates
+from gateways.template_job import JobTemplates, hopeless
 from stack.errors import RejectedError, UnavailableError
 from stack.manifests.blueprint import Postgres
 from stack.settings import Settings
@@ -145,6 +145,28 @@ async def test_a_job_that_cannot_work_shows_its_log_and_leaves_nothing(place: Pl
         await place.templates.ensure("1.32.2")
     assert await place.left() == []
     assert not place.work.is_done
+
+
+async def test_its_password_is_in_no_failure(place: Place) -> None:
+    place.cluster.ready, place.cluster.containers = False, ({"name": "update-temporal", "restartCount": 2, "state": {}},)
+    place.cluster.logs[(HOME, f"{JOB}-x", "update-temporal", True)] = "refused for template_1_32_2 with a-password"
+    with pytest.raises(RejectedError, match=r"with \*\*\*") as caught:
+        await place.templates.ensure("1.32.2")
+    assert "a-password" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "expected"),
+    [
+        ("ErrImagePull", "dial tcp: i/o timeout", ""),
+        ("ErrImagePull", "pull access denied", "ErrImagePull"),
+        ("ErrImagePull", "docker.io/temporalio/server:9: not found", "ErrImagePull"),
+        ("ImagePullBackOff", "Back-off pulling image", "ImagePullBackOff"),
+        ("ContainerCreating", "", ""),
+    ],
+)
+def test_one_failed_pull_is_hopeless_only_when_the_registry_refuses(reason: str, message: str, expected: str) -> None:
+    assert hopeless({"name": "update-temporal", "state": {"waiting": {"reason": reason, "message": message}}}) == expected
 
 
 async def test_a_server_that_does_not_answer_leaves_nothing_and_is_tried_again(place: Place) -> None:

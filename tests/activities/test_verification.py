@@ -1,6 +1,7 @@
 """Proves that each check passes at once when all is well, waits for what is only late, and otherwise says what is wrong."""
 
 import time
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
@@ -8,8 +9,9 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.verification import VerificationActivities
+from gateways.cluster import Object
 from gateways.web import Answer
-from stack.errors import UnavailableError
+from stack.errors import PreviewError, UnavailableError
 from stack.models import Attempt, Category, Check
 from stack.settings import Settings
 from stack.stackfile import Smoke
@@ -68,12 +70,17 @@ class Temporals:
 class Preview:
     """A stack as the activities see it."""
 
-    def __init__(self) -> None:
-        self.pages, self.temporals, self.cluster = Pages(), Temporals(), FakeCluster()
+    def __init__(self, cluster: FakeCluster | None = None) -> None:
+        self.pages, self.temporals, self.cluster = Pages(), Temporals(), cluster or FakeCluster()
         self.put_pod("temporal-1", ready=True, address="10.1.1.1")
         self.activities = VerificationActivities(
             self.pages, self.temporals, self.cluster, Settings.from_env({}), patience=timedelta(seconds=0.3)
         )
+
+    def put_secret(self, value: str) -> None:
+        data = {"KEY": b64encode(value.encode()).decode()}
+        metadata = {"name": "app-secrets", "namespace": "pr-1"}
+        self.cluster.put({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
 
     def put_pod(self, name: str, *, ready: bool, address: str, **metadata: str) -> None:
         status = {"podIP": address, "conditions": [{"type": "Ready", "status": str(ready)}]}
@@ -203,3 +210,48 @@ async def test_a_smoke_workflow_that_fails_is_run_once_and_shown(preview: Previe
 async def test_a_stack_without_a_smoke_workflow_passes(preview: Preview) -> None:
     assert (await run(preview.activities.run_smoke)).passed
     assert preview.temporals.runs == []
+
+
+SECRET = "correct horse battery"
+QUERY = "https://login.test/?code=one-time-code&token=one-time-token"
+
+
+def break_everything(preview: Preview) -> None:
+    """Pages, redirects, the worker's log and its failure all tell the secret."""
+    preview.put_secret(SECRET)
+    for page in (PAGE, UI, API):
+        preview.pages.answers[page] = [Answer(500, f"debug page: KEY is {SECRET}", f"{QUERY}&key={SECRET}")]
+    preview.temporals.is_polled = set()
+    preview.temporals.failure = f"ApplicationError: {SECRET} was refused"
+    preview.cluster.logs[("pr-1", "temporal-1", "python-worker", False)] = f"using {SECRET}\n"
+
+
+@pytest.mark.parametrize("step", ["verify_page", "verify_ui", "verify_worker", "run_smoke"])
+async def test_no_diagnosis_shows_a_value_of_a_secret(preview: Preview, step: str) -> None:
+    break_everything(preview)
+    diagnosis = (await run(getattr(preview.activities, step), with_smoke())).diagnosis
+    assert diagnosis is not None
+    text = diagnosis.model_dump_json()
+    assert "***" in text
+    assert not [word for word in (SECRET, "one-time-code", "one-time-token") if word in text]
+
+
+class NoSecrets(FakeCluster):
+    """Secrets cannot be listed."""
+
+    async def list_objects(self, kind: str, namespace: str | None = None, *, selector: str = "") -> Sequence[Object]:
+        if kind == "Secret":
+            raise self.error
+        return await super().list_objects(kind, namespace, selector=selector)
+
+    error: PreviewError = UnavailableError("listing")
+
+
+@pytest.mark.parametrize("step", ["verify_page", "verify_ui", "verify_worker", "run_smoke"])
+async def test_while_the_secrets_cannot_be_read_nothing_is_shown(step: str) -> None:
+    preview = Preview(NoSecrets())
+    break_everything(preview)
+    diagnosis = (await run(getattr(preview.activities, step), with_smoke())).diagnosis
+    assert diagnosis is not None
+    assert "not shown" in diagnosis.detail
+    assert SECRET not in diagnosis.model_dump_json()

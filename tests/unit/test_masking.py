@@ -1,10 +1,10 @@
-"""Proves that values of a namespace's Secrets do not show in log lines."""
+"""Proves that values of a namespace's Secrets do not show in what applications say, nor what looks like a secret."""
 
 from base64 import b64encode
 
 import pytest
 
-from stack.masking import masked, secret_values
+from stack.masking import mask_with, masked_location, withheld
 
 
 def secret(**data: str | bytes) -> dict[str, dict[str, str]]:
@@ -18,6 +18,13 @@ def secret(**data: str | bytes) -> dict[str, dict[str, str]]:
         pytest.param("hunter2hunter2/app", "***", id="the longest that fits, not its part"),
         pytest.param("port 8080, debug true", "port 8080, debug true", id="short values are no secrets"),
         pytest.param("key MIIEvQIBADANBg was read", "key *** was read", id="one line of a key"),
+        pytest.param("page?next=a%26b%20c%2Fd, a&amp;b c/d", "page?next=***, ***", id="as addresses and pages write it"),
+        pytest.param("user shop, pass-of-url", "user shop, ***", id="the password of an address alone"),
+        pytest.param("the end is cut: hunter2hunt", "the end is cut: ***", id="the beginning of a value at the end of a text"),
+        pytest.param("the end is not: hunt", "the end is not: hunt", id="too short to be one"),
+        pytest.param("GET /callback?code=1234&page=2", "GET /callback?code=***&page=2", id="a one-time code"),
+        pytest.param("token=abcdef at postgresql://u:pw@db", "token=*** at postgresql://u:***@db", id="by its looks"),
+        pytest.param("Authorization: Bearer abcdefghijklmnop", "Authorization: Bearer ***", id="a bearer"),
         pytest.param("nothing of it", "nothing of it", id="no secret in it"),
     ],
 )
@@ -25,6 +32,20 @@ def test_values_are_masked(log: str, shown: str) -> None:
     secrets = [
         secret(PASSWORD="hunter2hunter2", URL="hunter2hunter2/app", PORT="8080", DEBUG="true"),
         secret(KEY="-----BEGIN-----\nMIIEvQIBADANBg\n-----END-----\n", BINARY=b"\xff\xfe\xfd\xfc\xfb\xfa\xf9"),
+        secret(ODD="a&b c/d", DATABASE_URL="postgresql://shop:pass-of-url@db/shop"),
         {},
     ]
-    assert masked(log, secret_values(secrets)) == shown
+    assert mask_with(secrets)(log) == shown
+
+
+def test_of_a_redirect_only_names_of_parameters_are_shown() -> None:
+    mask = mask_with([secret(TENANT="acme-internal")])
+    assert (
+        masked_location("https://login.test/acme-internal?code=1&next=/a#id_token=x", mask)
+        == "https://login.test/***?code=***&next=***#id_token=***"
+    )
+
+
+def test_without_the_values_nothing_is_shown() -> None:
+    assert "hunter2" not in withheld("hunter2")
+    assert withheld("") == ""
