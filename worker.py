@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
+from temporalio.envconfig import ClientConnectConfig
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
-from tenacity import before_sleep_log, retry, wait_exponential
+from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_exponential
 
 from activities.databases import DatabaseActivities
 from activities.namespaces import NamespaceActivities
@@ -35,9 +35,10 @@ from gateways.secret_files import EnvFiles
 from gateways.template_job import JobTemplates
 from gateways.temporal import TemporalFrontends
 from gateways.web import IngressWeb
-from stack.errors import InvalidInputError
+from stack.errors import InvalidInputError, PermanentError, PreviewError
 from stack.manifests.blueprint import Postgres
 from stack.settings import PREFIX, Settings
+from workflows import connection
 from workflows.deploy_preview import DeployPreview
 from workflows.teardown_preview import TeardownPreview
 
@@ -53,17 +54,34 @@ PASSED_THROUGH = ("stack", "workflows", "activities", "gateways", "pydantic", "p
 """Modules that the workflow sandbox does not load anew for each run: pure, or only named by workflows for their types."""
 
 
-@retry(wait=wait_exponential(multiplier=0.2, max=5), before_sleep=before_sleep_log(logger, logging.WARNING))
-async def connect() -> Client:
+@retry(
+    retry=retry_if_exception_type((RuntimeError, RPCError)),
+    wait=wait_exponential(multiplier=0.2, max=5),
+    before_sleep=before_sleep_log(logger, logging.WARNING),
+)
+async def patiently(options: ClientConnectConfig) -> Client:
     """Waits for the production Temporal, however long it is away."""
-    return await Client.connect(**ClientConfig.load_client_connect_config(), data_converter=pydantic_data_converter)
+    return await connection.connect(options)
+
+
+async def connect(stop: asyncio.Event) -> Client | None:
+    """None if it is time to stop before Temporal has answered."""
+    connecting = asyncio.create_task(patiently(connection.connection_options()))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
+        return None if stop.is_set() else connecting.result()
+    finally:
+        connecting.cancel()
+        stopping.cancel()
 
 
 async def build_activities(settings: Settings, resources: AsyncExitStack) -> list[Callable[..., Any]]:
     """Every activity with the gateways it needs."""
     cluster = await KubernetesCluster.connect(settings.kubeconfig)
     resources.push_async_callback(cluster.close)
-    server = PostgresServer(required(settings.database_url_file, "database_url_file"), settings.database_ca_file)
+    url_file, _ = readable(required(settings.database_url_file, "database_url_file"), "database_url_file")
+    server = PostgresServer(url_file, settings.database_ca_file)
     postgres = as_pods_see_it(server, settings)
     records, frontends = ClusterRecords(cluster, settings.home_namespace), TemporalFrontends()
     templates = JobTemplates(PostgresTemplates(server), cluster, frontends, settings, postgres)
@@ -88,7 +106,8 @@ def activity_methods(subject: object) -> list[Callable[..., Any]]:
 def as_pods_see_it(server: PostgresServer, settings: Settings) -> Postgres:
     """The shared PostgreSQL by the address that pods use."""
     host, port = (settings.database_pod_address or server.address()).rsplit(":", 1)
-    return Postgres(host, int(port), settings.database_ca_file.read_text() if settings.database_ca_file else None)
+    authority = readable(settings.database_ca_file, "database_ca_file")[1] if settings.database_ca_file else None
+    return Postgres(host, int(port), authority)
 
 
 def required(path: Path | None, name: str) -> Path:
@@ -98,6 +117,16 @@ def required(path: Path | None, name: str) -> Path:
     return path
 
 
+def readable(path: Path, name: str) -> tuple[Path, str]:
+    """The file of a setting, and its text."""
+    try:
+        return path, path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidInputError([f"{PREFIX}{name.upper()}: {path}: {error.strerror}"]) from None
+    except UnicodeDecodeError:
+        raise InvalidInputError([f"{PREFIX}{name.upper()}: {path}: it is not a text file in UTF-8"]) from None
+
+
 async def run(settings: Settings) -> None:
     """Works until SIGTERM or SIGINT, then drains."""
     stop = asyncio.Event()
@@ -105,8 +134,11 @@ async def run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     async with AsyncExitStack() as resources:
         activities = await build_activities(settings, resources)
+        client = await connect(stop)
+        if client is None:
+            return
         worker = Worker(
-            await connect(),
+            client,
             task_queue=settings.task_queue,
             workflows=[DeployPreview, TeardownPreview],
             activities=activities,
@@ -121,7 +153,7 @@ async def run(settings: Settings) -> None:
 
 
 def main() -> int:
-    """Exit code 0 after SIGTERM, 2 when the settings cannot be used."""
+    """Exit code 0 after SIGTERM, 2 when the settings cannot be used, 1 when something else that is known fails."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every request
     try:
@@ -129,6 +161,12 @@ def main() -> int:
     except InvalidInputError as error:
         print("\n".join(["The settings cannot be used:", *(f"  - {problem}" for problem in error.problems)]), file=sys.stderr)
         return 2
+    except PermanentError as error:
+        print(f"The worker cannot start: {error}", file=sys.stderr)
+        return 2
+    except (PreviewError, OSError) as error:
+        print(f"The worker ends: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -15,8 +15,8 @@ from cli import github
 from cli.arguments import parser
 from cli.exits import Exit, exit_code
 from cli.report import as_json, as_text, complain, reporter
-from stack.errors import InvalidInputError, UnavailableError
-from stack.inputs import DeployWords, TeardownWords, deploy_request, duration, pr_number, teardown_request
+from stack.errors import InvalidInputError, PreviewError, UnavailableError
+from stack.inputs import DeployWords, TeardownWords, app_name, deploy_request, duration, pr_number, teardown_request
 from stack.models import DeployRequest, Outcome, TeardownRequest
 from stack.names import namespace_for
 from stack.settings import Settings
@@ -46,6 +46,11 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     except UnavailableError as error:
         complain(str(error))
         return Exit.UNREACHABLE
+    except BrokenPipeError:
+        raise
+    except (PreviewError, OSError) as error:
+        complain(str(error))
+        return Exit.FAILED
 
 
 def deploy(call: Call) -> int:
@@ -88,8 +93,8 @@ def render(call: Call) -> int:
     """Prints the objects of the stack. Nothing is started, no cluster is asked."""
     from stack.manifests import render as render_stack  # noqa: PLC0415 (the Kubernetes models take half a second to import)
 
-    authority = call.settings.database_ca_file
-    print(render_stack(_deploy_request(call), call.settings, authority.read_text() if authority else None), end="")
+    request, authority = both(lambda: _deploy_request(call), lambda: _database_authority(call.settings))
+    print(render_stack(request, call.settings, authority), end="")
     return Exit.REACHED
 
 
@@ -100,19 +105,29 @@ def named_namespace(pr: int, app: str, settings: Settings) -> str:
     """The preview's namespace where no stack file names the app. Raises InvalidInputError when the template needs it and it is missing."""
     if "{app}" in settings.namespace_template and not app:
         raise InvalidInputError([f"--app is missing: namespaces are named {settings.namespace_template} here"])
-    return namespace_for(pr, app, settings.namespace_template)
+    return namespace_for(pr, app and app_name(app, settings.namespace_template), settings.namespace_template)
+
+
+def _database_authority(settings: Settings) -> str | None:
+    return readable(path, "PREVIEWS_DATABASE_CA_FILE") if (path := settings.database_ca_file) else None
 
 
 def _deploy_request(call: Call) -> DeployRequest:
-    path = Path(call.options.stack)
-    try:
-        stack = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError([f"--stack {path}: cannot be read ({error}); give the path of the stack file"]) from None
+    stack = readable(Path(call.options.stack), "--stack")
     words = DeployWords(
         call.options.pr, call.options.repo, call.options.sha, call.options.image, stack, call.options.stack, call.options.requested_at
     )
     return deploy_request(words, request_id=_new_id(), now=datetime.now(UTC), namespace_template=call.settings.namespace_template)
+
+
+def readable(path: Path, option: str) -> str:
+    """The text of a file. Raises InvalidInputError that names the option."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InvalidInputError([f"{option} {path}: cannot be read ({error.strerror}); it must be the path of a file"]) from None
+    except (UnicodeDecodeError, ValueError):
+        raise InvalidInputError([f"{option} {str(path)!r}: is not a text file in UTF-8"]) from None
 
 
 def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:

@@ -7,8 +7,6 @@ from datetime import timedelta
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
 from temporalio.exceptions import CancelledError
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
@@ -16,6 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from stack.errors import UnavailableError
 from stack.models import DeployRequest, Outcome, State, TeardownRequest
 from stack.names import Names
+from workflows import connection
 from workflows.attributes import of_request
 from workflows.baton import DEPLOY_WORKFLOW, OUTCOME_QUERY, REQUEST_SIGNAL, TEARDOWN_WORKFLOW, Baton, Closing
 
@@ -28,12 +27,11 @@ Handle = WorkflowHandle[object, Closing]
 
 
 async def connect() -> Client:
-    """The client for TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the other TEMPORAL_* variables. Raises UnavailableError."""
-    options = ClientConfig.load_client_connect_config()
-    options.setdefault("target_host", "localhost:7233")
+    """The client for the TEMPORAL_* variables. Raises UnavailableError, InvalidInputError."""
+    options = connection.connection_options()
     quiet = Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=TelemetryFilter(core_level="OFF", other_level="OFF"))))
     try:
-        return await Client.connect(**options, data_converter=pydantic_data_converter, runtime=quiet)
+        return await connection.connect(options, quiet)
     except (RuntimeError, RPCError) as error:
         raise unreachable(options["target_host"], error) from None
 

@@ -6,14 +6,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from pydantic import TypeAdapter, ValidationError
+
 from stack.errors import InvalidInputError, cut
+from stack.hosts import LAST_PR, template_problem
 from stack.image_reference import reference_problem
 from stack.loading import load_stack_file
 from stack.model import parse_duration
 from stack.models import DeployRequest, TeardownRequest
-from stack.stackfile import StackFile
+from stack.stackfile import Label, StackFile
 
-LAST_PR: Final = 999_999_999
 CLOCKS_MAY_DIFFER: Final = timedelta(hours=1)
 """A request from further ahead would beat every later one of its pull request."""
 LONGEST_DURATION: Final = timedelta(days=90)
@@ -97,6 +99,20 @@ def pr_number(text: str) -> int:
     number = _pr(text, problems)
     problems.refuse()
     return number
+
+
+def app_name(text: str, namespace_template: str) -> str:
+    """The app's name where no stack file says it, by the same rules. Raises InvalidInputError."""
+    problems = _Problems()
+    try:
+        TypeAdapter(Label).validate_python(text)
+    except ValidationError:
+        problems.add("--app", text, "write it as in the stack file: at most 40 lower-case letters, digits and dashes, first a letter")
+    else:
+        if "{app}" in namespace_template and (problem := template_problem(namespace_template, text)):
+            problems.add("--app", text, problem)
+    problems.refuse()
+    return text
 
 
 def duration(text: str, option: str) -> timedelta:

@@ -10,8 +10,9 @@ import pytest
 
 from cli import github
 from cli.exits import Exit, exit_code
-from cli.main import main
+from cli.main import COMMANDS, main
 from cli.report import PlainReporter, TerminalReporter, as_json, as_text
+from stack.errors import RejectedError
 from stack.models import Category, Diagnosis, Outcome, Receipt, ReceiptItem, State, Urls
 
 URLS = Urls(webapp="http://pr-7.test", temporal_ui="http://temporal-pr-7.test")
@@ -124,6 +125,56 @@ def test_settings_that_cannot_be_used_are_invalid_input(capsys: pytest.CaptureFi
 def test_an_app_in_the_namespace_template_must_be_named_where_no_stack_file_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["teardown", "--pr", "1", "--repo", "octo/shop"], {"PREVIEWS_NAMESPACE_TEMPLATE": "{app}-{pr}"}) == Exit.INVALID
     assert "--app is missing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["Shop", "-shop", "shop_", "x" * 41, "a/b"])
+def test_an_app_is_named_as_in_the_stack_file(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--pr", "1", f"--app={name}"], {"PREVIEWS_NAMESPACE_TEMPLATE": "{app}-{pr}"}) == Exit.INVALID
+    assert "--app" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("TEMPORAL_TLS_CLIENT_CERT_PATH", "/nonexistent", "/nonexistent"),
+        ("TEMPORAL_TLS_CLIENT_CERT_DATA", "half of a pair", "private key"),
+        ("TEMPORAL_PROFILE", "nobody", "nobody"),
+        ("TEMPORAL_CONFIG_FILE", "/etc/passwd", "TEMPORAL_CONFIG_FILE"),
+        ("TEMPORAL_ADDRESS", "http://[bad", "http://[bad"),
+        ("TEMPORAL_ADDRESS", "a b", "a b"),
+        ("TEMPORAL_ADDRESS", "host:99999", "port"),
+    ],
+)
+def test_a_connection_that_cannot_be_made_is_invalid_input(
+    name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert main(["status", "--pr", "1"], {}) == Exit.INVALID
+    error = capsys.readouterr().err
+    assert "TEMPORAL_" in error
+    assert told in error
+    assert "root:" not in error
+
+
+def test_an_authority_that_cannot_be_read_is_invalid_input(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stack = tmp_path / "preview.yaml"
+    stack.write_text(STACK)
+    words = ["render", "--pr", "7", "--repo", "octo/shop", "--sha", "abcdef1", "--stack", str(stack)]
+    images = ["--image", "webapp=shop:1", "--image", "worker=shop-worker:1"]
+    assert main([*words, *images], {"PREVIEWS_DATABASE_CA_FILE": "/no/such/ca"}) == Exit.INVALID
+    assert "PREVIEWS_DATABASE_CA_FILE /no/such/ca" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("error", [RejectedError("ask the oracle"), OSError("no space left")])
+def test_whatever_else_fails_is_told_without_a_traceback(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(call: object) -> int:
+        raise error
+
+    monkeypatch.setitem(COMMANDS, "list", fails)
+    assert main(["list"], {}) == Exit.FAILED
+    assert capsys.readouterr().err == f"{error}\n"
 
 
 def test_a_temporal_that_does_not_answer_has_an_exit_code_of_its_own(
