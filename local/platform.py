@@ -135,9 +135,9 @@ def _write_environment(ports: Ports) -> None:
         **worker.environment(ports),
         "KUBECONFIG": str(PATHS.admin_kubeconfig),
         "TEMPORAL_UI_URL": f"http://127.0.0.1:{ports.temporal_ui}",
-        "PREVIEWS_TEST_POSTGRES_ADMIN_URL": postgres.previews(ports).admin_url,
-        "PREVIEWS_TEST_DEPLOYER_KUBECONFIG": str(PATHS.deployer_kubeconfig),
-        "PREVIEWS_TEST_BINARIES": binaries.search_path(),
+        "PLATFORM_POSTGRES_ADMIN_URL": postgres.previews(ports).admin_url,
+        "PLATFORM_DEPLOYER_KUBECONFIG": str(PATHS.deployer_kubeconfig),
+        "PLATFORM_BINARIES": binaries.search_path(),
     }
     write(PATHS.home / "env", "".join(f"export {name}='{value}'\n" for name, value in values.items()), 0o600)
 

@@ -54,7 +54,6 @@ class Settings(Model):
     def from_env(cls, environment: Mapping[str, str]) -> Self:
         """Reads PREVIEWS_* and KUBECONFIG. Raises InvalidInputError that lists every problem, unknown PREVIEWS_* names included."""
         values = {k.removeprefix(PREFIX).lower(): v for k, v in environment.items() if k.startswith(PREFIX) and v}
-        values = {k: v for k, v in values.items() if not k.startswith("test_")}
         if kubeconfig := environment.get("KUBECONFIG"):
             values.setdefault("kubeconfig", kubeconfig)
         try:

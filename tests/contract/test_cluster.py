@@ -17,7 +17,7 @@ from stack.names import ANNOTATION_REPOSITORY, DEPLOYER, MANAGED_BY, MANAGER, ST
 from stack.namespace import held_by, is_terminating
 from tests.fakes.cluster import FakeCluster
 
-DEPLOYERS = "PREVIEWS_TEST_DEPLOYER_KUBECONFIG"
+DEPLOYERS = "PLATFORM_DEPLOYER_KUBECONFIG"
 ADMINS = "KUBECONFIG"
 HOME = "temporal-previews"
 RBAC = "rbac.authorization.k8s.io"

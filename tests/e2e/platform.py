@@ -49,7 +49,7 @@ def starter(*words: str, environment: dict[str, str] | None = None) -> Result:
 
 def kubectl(*words: str, check: bool = True, stdin: str | None = None) -> str:
     """kubectl as administrator."""
-    path = f"{os.environ['PREVIEWS_TEST_BINARIES']}:{os.environ['PATH']}"
+    path = f"{os.environ['PLATFORM_BINARIES']}:{os.environ['PATH']}"
     done = subprocess.run(
         ["kubectl", *words], capture_output=True, text=True, check=False, timeout=120, env={**os.environ, "PATH": path}, input=stdin
     )
@@ -76,7 +76,7 @@ def secret(namespace: str, name: str, key: str) -> str:
 
 def query(sql: str, *values: object) -> list[tuple[Any, ...]]:
     """Asks the shared PostgreSQL as superuser."""
-    with psycopg.connect(os.environ["PREVIEWS_TEST_POSTGRES_ADMIN_URL"]) as connection:
+    with psycopg.connect(os.environ["PLATFORM_POSTGRES_ADMIN_URL"]) as connection:
         return connection.execute(sql, values).fetchall()
 
 

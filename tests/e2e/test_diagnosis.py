@@ -84,7 +84,7 @@ def worker_with_a_closed_database() -> Iterator[str]:
     """A second worker whose pods are told a PostgreSQL port at which nobody listens. Yields its task queue."""
     queue = "closed-database"
     environment = {**os.environ, "PREVIEWS_TASK_QUEUE": queue, "PREVIEWS_DATABASE_POD_ADDRESS": "10.202.0.1:9"}
-    environment["KUBECONFIG"] = os.environ["PREVIEWS_TEST_DEPLOYER_KUBECONFIG"]
+    environment["KUBECONFIG"] = os.environ["PLATFORM_DEPLOYER_KUBECONFIG"]
     log = ROOT / ".local" / "logs" / "worker-closed-database.log"
     with log.open("wb") as file:
         process = subprocess.Popen([sys.executable, str(ROOT / "worker.py")], env=environment, stdout=file, stderr=file)

@@ -116,10 +116,14 @@ def test_a_stack_file_that_cannot_be_read_is_invalid_input(capsys: pytest.Captur
 
 
 def test_settings_that_cannot_be_used_are_invalid_input(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["status", "--pr", "1"], {"PREVIEWS_NAMESPACE_TEMPLATE": "previews", "PREVIEWS_COLOUR": "red"}) == Exit.INVALID
+    assert (
+        main(["status", "--pr", "1"], {"PREVIEWS_NAMESPACE_TEMPLATE": "previews", "PREVIEWS_COLOUR": "red", "PREVIEWS_TEST_X": "y"})
+        == Exit.INVALID
+    )
     told = capsys.readouterr().err
     assert "PREVIEWS_NAMESPACE_TEMPLATE" in told
     assert "PREVIEWS_COLOUR" in told
+    assert "PREVIEWS_TEST_X" in told
 
 
 def test_an_app_in_the_namespace_template_must_be_named_where_no_stack_file_is(capsys: pytest.CaptureFixture[str]) -> None:
