@@ -1,7 +1,6 @@
 """What the project needs of the shared PostgreSQL, as a Protocol."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from stack.databases import DatabasePlan
@@ -12,22 +11,6 @@ Guard = Callable[[], Awaitable[None]]
 """Raises OutdatedError when a newer request has been accepted; asked under the lock, right before the first write."""
 
 
-@dataclass(frozen=True)
-class Survey:
-    """Roles made by this project, and the databases that they own, whatever state they are in."""
-
-    roles: tuple[str, ...]
-    databases: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Connections:
-    """How many connections the server allows to ordinary roles, and how many are open."""
-
-    limit: int
-    used: int
-
-
 class Databases(Protocol):
     """The shared PostgreSQL. Every method may raise UnavailableError (try again) and RejectedError (a person must act)."""
 
@@ -36,9 +19,3 @@ class Databases(Protocol):
 
     async def drop(self, names: Names, guard: Guard) -> tuple[ReceiptItem, ...]:
         """Takes away all that a stack can have, and looks whether it is gone; an item that is not gone says what holds it."""
-
-    async def survey(self) -> Survey:
-        """What exists of all stacks."""
-
-    async def connections(self) -> Connections:
-        """What admission counts with."""

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Final
 
-from gateways.database import Connections, Guard, Survey
-from gateways.postgres import Connection, PostgresServer, column, first, run, translated
+from gateways.database import Guard
+from gateways.postgres import Connection, PostgresServer, first, run, translated
 from gateways.postgres_clones import Found, hand_over, inspect, make, open_to_owner
 from gateways.postgres_release import release_database, release_role
 from stack.databases import Clone, DatabasePlan, Role
@@ -20,13 +20,6 @@ from stack.names import MANAGER, Names
 
 STACK_MARK: Final = f"{MANAGER}: stack "
 """Begins the comment of every role that was made for a stack; the namespace follows."""
-
-STACK_ROLES: Final = "SELECT rolname FROM pg_roles WHERE starts_with(shobj_description(oid, 'pg_authid'), %s) ORDER BY 1"
-STACK_DATABASES: Final = """
-    SELECT datname FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba
-    WHERE starts_with(shobj_description(pg_roles.oid, 'pg_authid'), %s) ORDER BY 1
-"""
-"""By owner, so that databases that are half made or half dropped are found as well."""
 
 
 class PostgresDatabases:
@@ -50,19 +43,6 @@ class PostgresDatabases:
             databases = [await release_database(connection, name, mark) for name in names.databases]
             roles = [await release_role(connection, name, mark) for name in names.roles]
         return (*databases, *roles)
-
-    async def survey(self) -> Survey:
-        async with self._server.connect() as connection:
-            roles = await column(connection, STACK_ROLES, STACK_MARK)
-            return Survey(roles=roles, databases=await column(connection, STACK_DATABASES, STACK_MARK))
-
-    async def connections(self) -> Connections:
-        async with self._server.connect() as connection:
-            reserved = (
-                "current_setting('superuser_reserved_connections')::int + coalesce(current_setting('reserved_connections', true), '0')::int"
-            )
-            limit = await first(connection, "SELECT current_setting('max_connections')::int - " + reserved)
-            return Connections(limit=limit, used=await first(connection, "SELECT sum(numbackends)::int FROM pg_stat_database"))
 
     async def _complete(self, clone: Clone, found: Found | None) -> None:
         """From whatever state an earlier attempt left it in."""

@@ -1,12 +1,13 @@
 """Proves that passwords live in the namespace's Secret alone and survive whatever interrupts a step."""
 
+import asyncio
 from base64 import b64decode
 
 import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.databases import DatabaseActivities
-from gateways.database import Connections, Guard, Survey
+from gateways.database import Guard
 from gateways.records import ClusterRecords
 from stack.databases import DatabasePlan, Passwords, Role, app_url
 from stack.errors import OutdatedError, StillThereError, UnavailableError
@@ -45,12 +46,7 @@ class Server:
 
     async def ensure(self, version: str) -> None:
         self.versions.append(version)
-
-    async def survey(self) -> Survey:
-        return Survey((), ())
-
-    async def connections(self) -> Connections:
-        return Connections(0, 0)
+        await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -149,11 +145,12 @@ async def test_what_is_held_is_tried_again_and_its_holder_named(server: Server, 
 
 
 async def test_the_template_of_the_stack_files_version_is_prepared_with_heartbeats(server: Server, cluster: FakeCluster) -> None:
-    beats: list[str] = []
+    beats: list[object] = []
     environment = ActivityEnvironment()
-    environment.on_heartbeat = beats.append
+    environment.on_heartbeat = lambda *details: beats.extend(details)
     await environment.run(activities(server, cluster).prepare_template, attempt())
     assert server.versions == ["1.32.2"]
+    assert "template databases of Temporal 1.32.2" in beats
 
 
 def test_nothing_that_holds_a_password_shows_it() -> None:
