@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 .DELETE_ON_ERROR:
+.NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
 
 PYTHON := .venv/bin/python
@@ -42,7 +43,8 @@ purge: $(READY) ## stop it and forget its state
 	@$(PYTHON) -m local purge
 
 bench: up ## ratios against named baselines, in one run
-	@$(PYTHON) -m tests.bench
+	@source .local/env
+	$(PYTHON) -m tests.bench
 
 golden: $(READY) ## write the golden YAML anew; look at the difference before you commit it
 	@$(PYTHON) -m tests.update_golden

@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import secrets
 import subprocess
 import sys
 import time
@@ -11,16 +10,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from local import example
-from local.commands import write
 from local.errors import PlatformError
 from local.progress import say
 from local.settings import PATHS, PYTHON, Ports
-from local.worker import PREVIEW_SECRETS, environment
+from local.worker import environment
 
 PR = 1
 REPOSITORY = "octo/shop"
 STARTER = PATHS.checkout / "starter.py"
-SECRET_FILE = PREVIEW_SECRETS / "shop.env"
 
 
 def main() -> int:
@@ -28,18 +25,11 @@ def main() -> int:
     begun = time.monotonic()
     images = example.images()
     built = time.monotonic()
-    _make_secrets()
     outcome = _deploy(images)
     for url in outcome["urls"].values():
         say(f"{url} answers: {_answer(url)}")
     _tell(outcome, {"images": built - begun, "deploy": time.monotonic() - built})
     return 0
-
-
-def _make_secrets() -> None:
-    """What a person would write by hand: the env file that the example's stack file names. Kept if it is there."""
-    if not SECRET_FILE.exists():
-        write(SECRET_FILE, f"GREETING_SECRET={secrets.token_hex(32)}\n", 0o600)
 
 
 def _deploy(images: list[str]) -> dict[str, Any]:
@@ -56,9 +46,7 @@ def _deploy(images: list[str]) -> dict[str, Any]:
     ]
     command = [str(PYTHON), str(STARTER), "deploy", *words, *[word for image in images for word in ("--image", image)]]
     say(f"starter.py deploy --pr {PR} --repo {REPOSITORY} …")
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, text=True, check=False, env={**os.environ, **environment(Ports.from_env(os.environ))}
-    )
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env={**os.environ, **environment(Ports.current())})
     if done.returncode:
         raise PlatformError(f"the deploy ended with exit code {done.returncode}; logs are in {PATHS.logs}")
     outcome: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -67,7 +55,10 @@ def _deploy(images: list[str]) -> dict[str, Any]:
 
 def _commit() -> str:
     """The commit of this checkout, or zeros where it is no git repository."""
-    done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=PATHS.checkout)
+    try:
+        done = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=PATHS.checkout)
+    except FileNotFoundError:
+        return "0" * 40
     return done.stdout.strip() if done.returncode == 0 else "0" * 40
 
 
@@ -83,7 +74,7 @@ def _answer(url: str) -> str:
 
 
 def _tell(outcome: dict[str, Any], seconds: dict[str, float]) -> None:
-    ports = Ports.from_env(os.environ)
+    ports = Ports.current()
     steps = ", ".join(f"{step} {taken:.2f} s" for step, taken in outcome["seconds"].items())
     print(f"""
   page                    {outcome["urls"]["webapp"]}

@@ -1,17 +1,20 @@
 """Builds the example's images from its ordinary Dockerfiles and loads them into the node, where no registry is needed."""
 
 import hashlib
+import secrets
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from local import cluster, locks
 from local.cache import forget_old, make_once
+from local.commands import write
 from local.errors import PlatformError
 from local.images import IMAGES, Image, build, buildah, buildah_says, save
 from local.progress import step
 from local.registries import host_settings
 from local.settings import PATHS
+from local.worker import PREVIEW_SECRETS
 
 EXAMPLE = PATHS.checkout / "example"
 LOG = PATHS.logs / "example.log"
@@ -48,13 +51,18 @@ class ExampleImage:
 
 
 NAMES = ("webapp", "worker")
+SECRET_FILE = PREVIEW_SECRETS / "shop.env"
 
 
 def images() -> list[str]:
-    """Builds and loads what is not there yet; `webapp=IMAGE` and `worker=IMAGE`. Raises PlatformError when the platform is not up."""
+    """Builds and loads what is not there yet; `webapp=IMAGE` and `worker=IMAGE`. Raises PlatformError when the platform is not up.
+
+    The env file that the example's stack file names is made with them: without it no preview of the example can be deployed.
+    """
     holder = locks.owner()
     if holder is None or holder.checkout != PATHS.checkout:
         raise PlatformError("the platform of this checkout is not up: `make up` first")
+    _make_secrets()
     wanted = [ExampleImage(name) for name in NAMES]
     for image in wanted:
         make_once(image.archive, partial(_build, image))
@@ -63,6 +71,12 @@ def images() -> list[str]:
             with step(f"load {image.reference}"):
                 cluster.load_archive(image.archive)
     return [f"{image.name}={image.reference}" for image in wanted]
+
+
+def _make_secrets() -> None:
+    """What a person would write by hand. Kept if it is there."""
+    if not SECRET_FILE.exists():
+        write(SECRET_FILE, f"GREETING_SECRET={secrets.token_hex(32)}\n", 0o600)
 
 
 def _build(image: ExampleImage, draft: Path) -> None:

@@ -24,7 +24,9 @@ async def record(name: str, workflow_id: str, run_id: str | None) -> None:
 
 def _anonymous(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: "" if key == "identity" else _anonymous(item) for key, item in value.items()}
+        sticky = value.get("kind") == "TASK_QUEUE_KIND_STICKY"
+        unkept = {"identity", "stackTrace"} | ({"name"} if sticky else set())
+        return {key: "" if key in unkept else _anonymous(item) for key, item in value.items()}
     return [_anonymous(item) for item in value] if isinstance(value, list) else value
 
 

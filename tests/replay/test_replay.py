@@ -3,6 +3,7 @@
 `histories/*.json` were recorded on the local platform by `python -m tests.replay.record`, one for each way a run can go.
 """
 
+import re
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,8 @@ async def test_a_recorded_run_replays(path: Path) -> None:
 
 def history(path: Path) -> WorkflowHistory:
     return WorkflowHistory.from_json(path.stem, path.read_text())
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
+def test_a_recorded_run_names_no_machine(path: Path) -> None:
+    assert not re.search(r"[0-9]+@|/home/|/root/|/tmp/", path.read_text())
