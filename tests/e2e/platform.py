@@ -87,7 +87,8 @@ class Footprint:
     namespaces: frozenset[str]
     databases: frozenset[str]
     roles: frozenset[str]
-    sessions: int
+    sessions: frozenset[str]
+    """Roles of previews that are connected."""
     processes: int
     """Workers and browsers."""
 
@@ -98,15 +99,20 @@ class Footprint:
             namespaces=frozenset(listed),
             databases=frozenset(name for (name,) in query("SELECT datname FROM pg_database")),
             roles=frozenset(name for (name,) in query("SELECT rolname FROM pg_roles")),
-            sessions=query("SELECT count(*) FROM pg_stat_activity WHERE usename LIKE 'pr\\_%%'")[0][0],
-            processes=sum(b"worker.py" in line or b"chromium" in line for line in _command_lines()),
+            sessions=frozenset(name for (name,) in query("SELECT usename FROM pg_stat_activity WHERE usename LIKE 'pr\\_%%'")),
+            processes=sum(_is_ours(words) for words in _command_lines()),
         )
 
 
-def _command_lines() -> Iterator[bytes]:
+def _command_lines() -> Iterator[list[bytes]]:
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
-            yield process.read_bytes()
+            yield process.read_bytes().split(b"\0")
+
+
+def _is_ours(words: list[bytes]) -> bool:
+    """A worker of this project, or a browser."""
+    return any(word.endswith(b"/worker.py") for word in words[1:2]) or b"/chromium" in words[0]
 
 
 def example_stack() -> dict[str, Any]:

@@ -19,7 +19,8 @@ def test_invalid_input_starts_nothing(preview: Preview) -> None:
     assert "prot" in result.err
     assert "--sha HEAD" in result.err
     assert starter("status", "--pr", str(preview.pr), "--json").outcome["note"] == "no request for it is known"
-    assert Footprint.now() == before
+    after = Footprint.now()
+    assert (after.namespaces, after.databases, after.roles) == (before.namespaces, before.databases, before.roles)
 
 
 def test_patience_that_runs_out_leaves_the_work_going_on(preview: Preview) -> None:

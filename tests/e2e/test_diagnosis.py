@@ -94,6 +94,8 @@ def worker_with_a_closed_database() -> Iterator[str]:
                 break
             assert process.poll() is None, log.read_text()
             time.sleep(0.2)
+        else:
+            pytest.fail(f"the second worker does not poll: {log.read_text()}")
         yield queue
     finally:
         process.terminate()
