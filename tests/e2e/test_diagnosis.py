@@ -105,4 +105,4 @@ def worker_with_a_closed_database() -> Iterator[str]:
 def test_a_database_that_refuses(worker_with_a_closed_database: str, preview: Preview) -> None:
     preview.environment["PREVIEWS_TASK_QUEUE"] = worker_with_a_closed_database
     diagnosis = fails(preview, "database-refused", 15)
-    assert "refused" in diagnosis["detail"]
+    assert "no usable database connection" in diagnosis["detail"]
