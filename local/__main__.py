@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from local import example, platform
+from local import checks, example, platform
 from local.errors import PlatformError
 
 COMMANDS = {
@@ -14,6 +14,7 @@ COMMANDS = {
     "build": "make programs and images without starting anything",
     "example": "build the example's images, load them, and print their names",
 }
+HARMLESS = ("status",)  # the others change something
 
 
 def main() -> int:
@@ -32,6 +33,8 @@ def main() -> int:
 
 
 def _dispatch(command: str) -> int:
+    if command in COMMANDS and command not in HARMLESS:
+        checks.check_root()
     match command:
         case "up":
             platform.up()

@@ -20,7 +20,16 @@ MEMORY = 4 * GIB
 DISK_COLD = 12 * GIB  # compiler cache, programs, images, and what runs
 DISK_WARM = 3 * GIB
 # The production Temporal's own services; the names are what LOCAL_PORT_… would be if they could move.
-FIXED_PORTS = {"history": 7234, "matching": 7235, "system worker": 7239, "frontend HTTP": 7243}
+FIXED_PORTS = {
+    "history": 7234,
+    "matching": 7235,
+    "system worker": 7239,
+    "frontend HTTP": 7243,
+    "frontend membership": 6933,
+    "history membership": 6934,
+    "matching membership": 6935,
+    "system worker membership": 6939,
+}
 
 
 def check(paths: Paths, ports: Ports, *, cold: bool) -> None:
@@ -35,12 +44,16 @@ def check(paths: Paths, ports: Ports, *, cold: bool) -> None:
         raise PlatformError("this machine is not ready for the platform:\n" + "\n".join(f"  - {problem}" for problem in problems))
 
 
+def check_root() -> None:
+    """Before everything else: who is not root can neither change nor look. Raises PlatformError."""
+    if os.geteuid() != 0:
+        raise PlatformError("you are not root; containers, links and mounts need it: run it with sudo")
+
+
 def _system() -> Iterable[str]:
     if sys.platform != "linux":
         yield f"it runs {sys.platform}; the platform needs Linux (a virtual machine with Debian 12 will do)"
         return
-    if os.geteuid() != 0:
-        yield "you are not root; containers, links and mounts need it: run it with sudo"
     if "overlay" not in Path("/proc/filesystems").read_text() and not _loads("overlay"):
         yield "the kernel has no overlayfs, on which containers stand: `modprobe overlay`"
 

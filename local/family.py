@@ -28,6 +28,7 @@ PLATFORM = Supervisor(PLATFORM_SOCKET)
 LOG = PATHS.logs / "init.log"
 START_SECONDS = 20.0
 STOP_SECONDS = 60.0
+ANSWER_SECONDS = 20.0  # one slow answer, on a busy machine, is no reason to end databases by force
 
 
 def write_configuration(ports: Ports) -> None:
@@ -76,12 +77,17 @@ def start() -> None:
         raise failed("the platform's first process does not start", LOG, "`make up` tries again.")
 
 
+def answers() -> bool:
+    """Whether the platform's supervisord answers, be it slowly."""
+    return wait_until(PLATFORM.answers, ANSWER_SECONDS)
+
+
 def end(pid: int) -> None:
     """In good order if supervisord still listens, and by force if not, or if that takes too long.
 
     `pid` is the parent that holds the machine.
     """
-    patience = STOP_SECONDS if PLATFORM.answers() else 0.0
+    patience = STOP_SECONDS if answers() else 0.0
     PLATFORM.shutdown()
     if not wait_until(lambda: not Path(f"/proc/{pid}").exists(), patience):
         kill(pid, 10.0)

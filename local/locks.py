@@ -24,6 +24,11 @@ class Owner:
     checkout: Path
     pid: int
 
+    @property
+    def is_orphan(self) -> bool:
+        """Its checkout is no longer on disk, so nobody can stop it from there. Never so for one that has yet to sign the lock."""
+        return self.pid > 0 and not self.checkout.exists()
+
 
 def owner() -> Owner | None:
     """None when no platform is up. The lock counts, never the file's text: it outlives its writer.

@@ -1,7 +1,6 @@
 """`up`, `down`, `purge` and `status`: what the Makefile's targets of these names do."""
 
 import json
-import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -57,17 +56,29 @@ def _is_built() -> bool:
 
 
 def _is_ours_running() -> bool:
-    """Raises PlatformError when another checkout's is."""
-    holder = locks.owner()
+    """Ends that of a checkout which is gone. Raises PlatformError when another checkout's is."""
+    holder = _holder()
     if holder is None:
         return False
-    if holder.checkout != PATHS.checkout:
-        raise locks.refused(holder)
-    if PLATFORM.answers():
+    if holder.is_orphan:
+        family.end(holder.pid)
+        return False
+    if family.answers():
         return True
     say("the platform is there but does not answer: ending it")
     host.kill(holder.pid, 10.0)
     return False
+
+
+def _holder() -> locks.Owner | None:
+    """Who holds the machine and is ours to end: this checkout, or one that is gone. Raises PlatformError when another one does."""
+    holder = locks.owner()
+    if holder is None or holder.checkout == PATHS.checkout:
+        return holder
+    if not holder.is_orphan:
+        raise locks.refused(holder)
+    say(f"the platform of {holder.checkout} is up, but that checkout is gone: ending it")
+    return holder
 
 
 def _start() -> None:
@@ -149,13 +160,11 @@ def _say_where(ports: Ports) -> None:
 def down() -> None:
     """Ends everything, databases and Temporal in good order. `.local/state` stays. Idempotent. Raises PlatformError."""
     with locks.exclusive(COMMAND_LOCK, "another command of this checkout"):
-        holder = locks.owner()
-        if holder is not None and holder.checkout != PATHS.checkout:
-            raise locks.refused(holder)
+        holder = _holder()
         if holder is not None:
             with step("stop"):
                 family.end(holder.pid)
-        if shutil.which("ip") and os.geteuid() == 0:
+        if shutil.which("ip"):
             host.clean()
     say("down." if holder else "nothing was up.")
 
@@ -176,6 +185,7 @@ def status() -> bool:
     if holder is None:
         say("down")
         return False
+    checks.check_root()  # the sockets are root's
     say(f"up: {holder.checkout}")
     states = {**PLATFORM.states(), **cluster.NODE.states()}
     for name, state in states.items():

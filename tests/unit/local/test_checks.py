@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from local import checks
+from local.__main__ import main
 from local.checks import available_memory, overlaps
 from local.errors import PlatformError
 from local.settings import Paths, Ports
@@ -59,11 +60,19 @@ def test_ports_that_the_platform_itself_holds_are_no_problem() -> None:
 
 def test_every_problem_is_said_in_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "available_memory", lambda: 2**30)
-    monkeypatch.setattr("os.geteuid", lambda: 1000)
     monkeypatch.setattr(checks, "DISK_WARM", 2**60)
     with pytest.raises(PlatformError) as refused:
         checks.check(Paths.from_env({}), Ports(), cold=False)
     said = str(refused.value)
-    assert "not root" in said
     assert "1.0 GiB of memory" in said
     assert "are free at" in said
+
+
+@pytest.mark.parametrize("command", ["up", "down", "purge", "build", "example"])
+def test_who_is_not_root_is_told_so_in_one_message(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr("sys.argv", ["local", command])
+    assert main() == 1
+    assert "not root" in capsys.readouterr().err
