@@ -26,6 +26,7 @@ STORES = {"temporal": "postgresql/v12/temporal", "temporal_visibility": "postgre
 SHARDS = "4"
 RETENTION = timedelta(days=30)
 REGISTRATION_SECONDS = 60.0  # the frontend answers before its shards are acquired and a new namespace is in every cache
+ANSWER_SECONDS = 5.0  # it only looks something up; who waits for longer asks again
 
 TEMPLATES = Path(__file__).parent / "templates"
 UI_CONFIG = PATHS.home / "temporal-ui"
@@ -97,8 +98,11 @@ def register(ports: Ports) -> None:
 
 
 def is_polled(ports: Ports, queue: str, since: float) -> bool:
-    """Whether a worker has asked this task queue for work since then (seconds since the epoch)."""
-    return asyncio.run(_is_polled(f"127.0.0.1:{ports.temporal}", queue, since))
+    """Whether a worker has asked this task queue for work since then (seconds since the epoch). False when Temporal does not answer."""
+    try:
+        return asyncio.run(asyncio.wait_for(_is_polled(f"127.0.0.1:{ports.temporal}", queue, since), ANSWER_SECONDS))
+    except TimeoutError:
+        return False
 
 
 async def _is_polled(address: str, queue: str, since: float) -> bool:
