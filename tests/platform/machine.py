@@ -64,7 +64,7 @@ def namespaces(supervisor: Supervisor) -> set[str]:
     root = supervisor.pid()
     depth = len(_numbers(root))
     below = {_namespace(pid) for pid in _pids() if len(_numbers(pid)) > depth}
-    return {_namespace(root), *below}
+    return {_namespace(root), *below} - {""}
 
 
 def alive_in(spaces: set[str]) -> list[str]:
