@@ -25,6 +25,7 @@ PROGRAMS = {
     "/usr/bin/socat": "socat",
     "/usr/bin/openssl": "openssl",
     "/usr/bin/unshare": "util-linux",
+    "/usr/bin/mount": "mount",
     "/usr/sbin/sysctl": "procps",
     str(POSTGRES_BIN / "postgres"): "postgresql-15",
     "/etc/ssl/certs/ca-certificates.crt": "ca-certificates",
