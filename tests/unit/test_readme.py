@@ -21,11 +21,15 @@ def test_every_make_target_that_is_named_exists() -> None:
 
 
 def test_every_command_that_is_shown_is_understood() -> None:
-    shown = re.findall(r"starter\.py ((?:deploy|teardown|status|list).*)", README.replace("\\\n", " "))
+    shown = re.findall(r"python starter\.py ((?:deploy|teardown|status|list).*)", README.replace("\\\n", " "))
     assert len(shown) >= 4
     for line in shown:
         words = line.split("#")[0].split()
         assert parser().parse_args(words)
+
+
+def test_no_placeholder_is_left() -> None:
+    assert "<!--" not in README
 
 
 def test_every_link_leads_somewhere() -> None:
