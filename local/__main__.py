@@ -1,6 +1,7 @@
 """`python -m local COMMAND`: the local platform, for the Makefile and for people."""
 
 import argparse
+import os
 import sys
 
 from local import checks, example, platform
@@ -54,4 +55,8 @@ def _dispatch(command: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # `up` speaks to Temporal, whose SDK can crash an interpreter that is finalizing (temporalio/sdk-python#300).
+    os._exit(code)
