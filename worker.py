@@ -26,6 +26,7 @@ from activities.removal import RemovalActivities
 from activities.secrets import SecretActivities
 from activities.verification import VerificationActivities
 from activities.workloads import WorkloadActivities
+from gateways import production
 from gateways.kubernetes_cluster import KubernetesCluster
 from gateways.postgres import PostgresServer
 from gateways.postgres_databases import PostgresDatabases
@@ -38,7 +39,6 @@ from gateways.web import IngressWeb
 from stack.errors import InvalidInputError, PermanentError, PreviewError
 from stack.manifests.blueprint import Postgres
 from stack.settings import PREFIX, Settings
-from workflows import connection
 from workflows.deploy_preview import DeployPreview
 from workflows.teardown_preview import TeardownPreview
 
@@ -61,12 +61,12 @@ PASSED_THROUGH = ("stack", "workflows", "activities", "gateways", "pydantic", "p
 )
 async def patiently(options: ClientConnectConfig) -> Client:
     """Waits for the production Temporal, however long it is away."""
-    return await connection.connect(options)
+    return await production.connect(options)
 
 
 async def connect(stop: asyncio.Event) -> Client | None:
     """None if it is time to stop before Temporal has answered."""
-    connecting = asyncio.create_task(patiently(connection.connection_options()))
+    connecting = asyncio.create_task(patiently(production.connection_options()))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)

@@ -11,10 +11,10 @@ from temporalio.exceptions import CancelledError
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
+from gateways import production
 from stack.errors import UnavailableError
 from stack.models import DeployRequest, Outcome, State, TeardownRequest
 from stack.names import Names
-from workflows import connection
 from workflows.attributes import of_request
 from workflows.baton import DEPLOY_WORKFLOW, OUTCOME_QUERY, REQUEST_SIGNAL, TEARDOWN_WORKFLOW, Baton, Closing
 
@@ -28,10 +28,10 @@ Handle = WorkflowHandle[object, Closing]
 
 async def connect() -> Client:
     """The client for the TEMPORAL_* variables. Raises UnavailableError, InvalidInputError."""
-    options = connection.connection_options()
+    options = production.connection_options()
     quiet = Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=TelemetryFilter(core_level="OFF", other_level="OFF"))))
     try:
-        return await connection.connect(options, quiet)
+        return await production.connect(options, quiet)
     except (RuntimeError, RPCError) as error:
         raise unreachable(options["target_host"], error) from None
 

@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "gateways": {"gateways", "stack"},
     "activities": {"activities", "gateways", "stack"},
     "workflows": {"workflows", "activities", "stack"},
-    "cli": {"cli", "workflows", "stack"},
+    "cli": {"cli", "workflows", "gateways", "stack"},
 }
 """Folder → which of ours it may import. What is not listed (local, example, tests) is imported by no product code."""
 OURS = {*MAY_IMPORT, "local", "example", "tests", "worker", "starter"}
