@@ -35,6 +35,7 @@ def up() -> None:
         else:
             _start()
         _converge(ports)
+        require(_all_run, 30, "every program runs", _log("supervisord"))
     _say_where(ports)
 
 
@@ -187,9 +188,17 @@ def status() -> bool:
         return False
     checks.check_root()  # the sockets are root's
     say(f"up: {holder.checkout}")
-    states = {**PLATFORM.states(), **cluster.NODE.states()}
-    for name, state in states.items():
+    for name, state in _states().items():
         say(f"  {name:20} {state}")
     for name, port in asdict(Ports.current()).items():
         say(f"  127.0.0.1:{port:<10} {name}")
-    return all(state == "RUNNING" for state in states.values())
+    return _all_run()
+
+
+def _states() -> dict[str, str]:
+    return {**PLATFORM.states(), **cluster.NODE.states()}
+
+
+def _all_run() -> bool:
+    """A program that came back a moment ago counts when it has stayed."""
+    return all(state == "RUNNING" for state in _states().values())
