@@ -27,6 +27,7 @@ check: $(READY) ## format, lint, types and fast tests, without a cluster
 	@$(PYTHON) -m ruff format --check $(CODE)
 	$(PYTHON) -m ruff check $(CODE)
 	$(PYTHON) -m mypy
+	$(PYTHON) -m mypy worker.py starter.py
 	$(PYTHON) -m pytest -q tests/unit tests/activities tests/replay example/tests -m "not e2e and not postgres and not platform"
 
 format: $(READY) ## format and fix what can be fixed by itself
