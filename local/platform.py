@@ -7,12 +7,12 @@ from pathlib import Path
 
 from local import bases, binaries, checks, cluster, family, host, images, locks, packages, postgres, temporal, worker
 from local.commands import write
-from local.errors import PlatformError
+from local.errors import PlatformError, failed
 from local.family import PLATFORM
 from local.modules import MODULES
 from local.progress import say, step, together
 from local.settings import PATHS, REMEMBERED_PORTS, TASK_QUEUE, TEMPORAL_NAMESPACE, Ports
-from local.waiting import http_status, require
+from local.waiting import AFRESH, http_status, require, wait_until
 
 COMMAND_LOCK = PATHS.home / "command.lock"
 
@@ -35,7 +35,7 @@ def up() -> None:
         else:
             _start()
         _converge(ports)
-        require(_all_run, 30, "every program runs", _log("supervisord"))
+        _require_all_run()
     _say_where(ports)
 
 
@@ -192,13 +192,18 @@ def status() -> bool:
         say(f"  {name:20} {state}")
     for name, port in asdict(Ports.current()).items():
         say(f"  127.0.0.1:{port:<10} {name}")
-    return _all_run()
+    return not _not_running()
 
 
 def _states() -> dict[str, str]:
     return {**PLATFORM.states(), **cluster.NODE.states()}
 
 
-def _all_run() -> bool:
+def _not_running() -> list[str]:
     """A program that came back a moment ago counts when it has stayed."""
-    return all(state == "RUNNING" for state in _states().values())
+    return [f"{name} ({state})" for name, state in _states().items() if state != "RUNNING"]
+
+
+def _require_all_run() -> None:
+    if not wait_until(lambda: not _not_running(), 30):
+        raise failed(f"not running after 30 s: {', '.join(_not_running())}", _log("supervisord"), AFRESH)

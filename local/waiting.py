@@ -9,6 +9,7 @@ from pathlib import Path
 from local.errors import PlatformError, failed
 
 POLL = 0.1  # seconds
+AFRESH = "`make down && make up` starts everything afresh and keeps the data."
 
 
 def wait_until(true: Callable[[], bool], seconds: float) -> bool:
@@ -26,8 +27,7 @@ def require(true: Callable[[], bool], seconds: float, what: str, log: Path | Non
     if wait_until(true, seconds):
         return
     message = f"{what}: not after {seconds:.0f} s"
-    advice = "`make down && make up` starts everything afresh and keeps the data."
-    raise failed(message, log, advice) if log else PlatformError(f"{message}. {advice}")
+    raise failed(message, log, AFRESH) if log else PlatformError(f"{message}. {AFRESH}")
 
 
 def answers(host: str, port: int, timeout: float = 1.0) -> bool:

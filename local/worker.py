@@ -51,12 +51,12 @@ def environment(ports: Ports) -> dict[str, str]:
 
 
 def programs(ports: Ports) -> list[Program]:
-    """A worker whose code has changed has another entry, and so is restarted by `up`."""
+    """A worker whose code has changed has another entry, and so is restarted by `up`; a checkout without one has none to run."""
+    token = Program("deployer-token", local_command("token"), order=50)
+    if not SCRIPT.exists():
+        return [token]
     variables = {**environment(ports), "PYTHONUNBUFFERED": "1", "CODE": code_fingerprint(PATHS.checkout)}
-    return [
-        Program("deployer-token", local_command("token"), order=50),
-        Program("worker", [PYTHON, SCRIPT], order=60, environment=variables, stop_seconds=30, automatic=False),
-    ]
+    return [token, Program("worker", [PYTHON, SCRIPT], order=60, environment=variables, stop_seconds=30, automatic=False)]
 
 
 def code_fingerprint(checkout: Path) -> str:
