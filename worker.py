@@ -20,6 +20,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_exponential
 
 from activities.databases import DatabaseActivities
+from activities.images import ImageActivities
 from activities.namespaces import NamespaceActivities
 from activities.records import RecordActivities
 from activities.removal import RemovalActivities
@@ -86,10 +87,11 @@ async def build_activities(settings: Settings, resources: AsyncExitStack) -> lis
     records, frontends = ClusterRecords(cluster, settings.home_namespace), TemporalFrontends()
     templates = JobTemplates(PostgresTemplates(server), cluster, frontends, settings, postgres)
     subjects: list[object] = [
-        RecordActivities(records, settings),
+        RecordActivities(records, cluster, settings),
         NamespaceActivities(cluster, records, settings, postgres),
         DatabaseActivities(PostgresDatabases(server), templates, cluster, records, postgres),
         SecretActivities(EnvFiles(settings.secrets_dir), cluster, records),
+        ImageActivities(cluster, records, settings),
         WorkloadActivities(cluster, records, settings, postgres),
         VerificationActivities(IngressWeb(settings.ingress_address), frontends, cluster, settings),
         RemovalActivities(cluster, records),

@@ -11,7 +11,6 @@ from gateways.database import Databases
 from gateways.records import Records
 from gateways.template_job import Templates
 from stack.databases import Passwords, database_plan, database_secret, kept_passwords
-from stack.errors import StillThereError
 from stack.manifests.blueprint import Postgres
 from stack.models import Attempt, ReceiptItem, Removal
 from stack.names import DATABASE_SECRET, Names
@@ -46,13 +45,11 @@ class DatabaseActivities:
 
     @activity.defn(name="drop_databases")
     async def drop_databases(self, removal: Removal) -> tuple[ReceiptItem, ...]:
-        """Drops databases and roles, and looks that they are gone. Raises StillThereError that names what holds those that are not,
-        after all others have been released; OutdatedError."""
+        """Drops databases and roles and looks that they are gone; one that is not says what holds it, and the others are released all the
+        same. Raises OutdatedError."""
         names = Names(removal.namespace)
         async with heartbeats(f"dropping roles and databases of {removal.namespace}"):
-            items = await self._databases.drop(names, partial(self._records.confirm, names, removal.generation))
-        require_gone(items)
-        return items
+            return await self._databases.drop(names, partial(self._records.confirm, names, removal.generation))
 
     async def _passwords(self, attempt: Attempt) -> Passwords:
         """Those in the Secret count: whoever was first made them. The URL follows the server's address."""
@@ -68,9 +65,3 @@ class DatabaseActivities:
 
     def _secret(self, attempt: Attempt, passwords: Passwords) -> dict[str, Any]:
         return database_secret(attempt, passwords, self._postgres.host, self._postgres.port, verified=self._postgres.ca is not None)
-
-
-def require_gone(items: tuple[ReceiptItem, ...]) -> None:
-    """StillThereError unless each was seen gone."""
-    if held := [f"{item.object}: {item.held_by or 'still there'}" for item in items if not item.seen_gone]:
-        raise StillThereError("drop", answer="; ".join(held), remedy="end what holds it; this goes on by itself")

@@ -51,7 +51,7 @@ class NamespaceActivities:
             await apply_all(self._cluster, rules)
 
     def _build(self, attempt: Attempt) -> list[dict[str, Any]]:
-        expires_at = self._clock() + attempt.request.stack.ttl
+        expires_at = attempt.expires_at or self._clock() + attempt.request.stack.ttl
         address, ca = (self._postgres.host, self._postgres.port), self._postgres.ca
         objects = claim_objects(attempt, self._settings, expires_at=expires_at, database_ca=ca, database_address=address)
         return [to_dict(item) for item in objects]

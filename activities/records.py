@@ -1,22 +1,27 @@
-"""Who owns a pull request: accepting requests and keeping how they ended."""
+"""Who owns a pull request: accepting requests, keeping how they ended, and until when a preview lives."""
+
+from typing import Any
 
 from temporalio import activity
 
 from activities.clock import Clock, utc_now
+from gateways.cluster import Cluster
 from gateways.records import Records, Stored
 from stack.addresses import urls_for
 from stack.errors import ForeignNamespaceError
-from stack.models import Claim, Claiming, DeployRequest, Record, Request, Settlement
+from stack.extension import extended, told, unmet
+from stack.models import Claim, Claiming, DeployRequest, ExtendRequest, Good, Record, Settlement
 from stack.names import Names
-from stack.ordering import decide
+from stack.namespace import expiry_annotations
+from stack.ordering import accept, decide
 from stack.settings import Settings
 
 
 class RecordActivities:
     """Moves the record of a pull request forward."""
 
-    def __init__(self, records: Records, settings: Settings, clock: Clock = utc_now) -> None:
-        self._records, self._settings, self._clock = records, settings, clock
+    def __init__(self, records: Records, cluster: Cluster, settings: Settings, clock: Clock = utc_now) -> None:
+        self._records, self._cluster, self._settings, self._clock = records, cluster, settings, clock
 
     @activity.defn(name="claim")
     async def claim(self, claiming: Claiming) -> Claim:
@@ -25,15 +30,18 @@ class RecordActivities:
         Raises ForeignNamespaceError when the record belongs to another repository.
         """
         names, request = Names(claiming.namespace), claiming.request
+        assert not isinstance(request, ExtendRequest)
         stored = await self._records.read(names)
         _refuse_foreign(claiming, stored)
-        claim = decide(request, stored.record if stored else None)
-        if stored is not None and not claim.accepted:
-            claim = claim.model_copy(update={"current": stored.record.outcome})
-        if claim.accepted and (stored is None or claim.generation > stored.record.generation):
-            await self._records.advance(names, self._accepted(request, claim), after=stored)
+        before = stored.record if stored else None
+        claim = decide(request, before, self._clock())
+        if not claim.accepted:
+            return claim.model_copy(update={"current": before.outcome if before else None})
+        if before is None or claim.generation > before.generation:
+            before = accept(request, claim, before, self._clock())
+            await self._records.advance(names, before, after=stored)
         urls = urls_for(request, self._settings) if isinstance(request, DeployRequest) else None
-        return claim.model_copy(update={"urls": urls})
+        return claim.model_copy(update={"urls": urls, "good": before.good, "expires_at": before.expires_at, "pinned": before.pinned})
 
     @activity.defn(name="settle")
     async def settle(self, settlement: Settlement) -> None:
@@ -46,22 +54,43 @@ class RecordActivities:
         if stored is None or stored.record.generation != outcome.generation:
             activity.logger.info("outcome %s of generation %d is not kept: it is outdated", outcome.state, outcome.generation)
             return
-        newest = max(stored.record.requested_at, settlement.requested_at or stored.record.requested_at)
-        ended = {"state": outcome.state, "outcome": outcome, "requested_at": newest, "changed_at": self._clock()}
-        await self._records.advance(names, stored.record.model_copy(update=ended), after=stored)
+        record = self._settled(settlement, stored.record)
+        await self._records.advance(names, record, after=stored)
+        await self._show_expiry(settlement.namespace, record)
 
-    def _accepted(self, request: Request, claim: Claim) -> Record:
-        return Record(
-            pr=request.pr,
-            repository=request.repository,
-            generation=claim.generation,
-            kind=request.kind,
-            request_id=request.id,
-            requested_at=request.requested_at,
-            state="running",
-            commit=request.commit if isinstance(request, DeployRequest) else None,
-            changed_at=self._clock(),
-        )
+    @activity.defn(name="extend")
+    async def extend(self, claiming: Claiming) -> Claim:
+        """Another expiry for the generation that the request names. `current` of the answer: how the preview is, and until when.
+
+        Raises ForeignNamespaceError when the record belongs to another repository.
+        """
+        names, request = Names(claiming.namespace), claiming.request
+        assert isinstance(request, ExtendRequest)
+        stored = await self._records.read(names)
+        _refuse_foreign(claiming, stored)
+        if stored is None:
+            return Claim(generation=0, accepted=False, note="nothing is known of this pull request: there is nothing to extend")
+        if refusal := unmet(request, stored.record):
+            return Claim(generation=stored.record.generation, accepted=False, note=refusal, current=stored.record.outcome)
+        record = extended(stored.record, request, self._clock())
+        await self._records.advance(names, record, after=stored)
+        await self._show_expiry(claiming.namespace, record)
+        return Claim(generation=record.generation, accepted=True, current=told(request, record))
+
+    def _settled(self, settlement: Settlement, record: Record) -> Record:
+        outcome = settlement.outcome
+        newest = max(record.requested_at, settlement.requested_at or record.requested_at)
+        ended: dict[str, Any] = {"state": outcome.state, "outcome": outcome, "requested_at": newest, "changed_at": self._clock()}
+        if settlement.good is not None:
+            ended["good"] = Good(request=settlement.good, generation=outcome.generation)
+        if record.kind == "deploy" and outcome.expires_at is not None:
+            ended["expires_at"] = outcome.expires_at
+        return record.model_copy(update=ended)
+
+    async def _show_expiry(self, namespace: str, record: Record) -> None:
+        """On the namespace, for people. The record counts."""
+        if record.kind == "deploy":
+            await self._cluster.annotate("Namespace", namespace, expiry_annotations(record.expires_at, pinned=record.pinned))
 
 
 def _refuse_foreign(claiming: Claiming, stored: Stored | None) -> None:

@@ -9,7 +9,7 @@ from temporalio import activity
 
 from activities.clock import Clock, utc_now
 from activities.heartbeat import Pulse, heartbeats
-from activities.namespaces import UNSEEN, still_there
+from activities.namespaces import UNSEEN
 from gateways.cluster import Cluster, Object
 from gateways.kinds import label
 from gateways.records import Records
@@ -20,8 +20,8 @@ from stack.namespace import held_by, is_terminating, require_ours
 
 GRACE: Final = timedelta(seconds=1)
 """The namespace controller begins after five seconds; pods that are gone by then cost no time."""
-PATIENCE: Final = timedelta(seconds=30)
-"""How long one try waits for the end before it says what holds it; Temporal tries again."""
+PATIENCE: Final = timedelta(seconds=12)
+"""How long one look waits for the end before it says what holds the namespace. Usually that takes six seconds; the workflow looks again."""
 EXISTED: Final = "existed"
 """Goes with the heartbeats once the namespace was seen: a later try, which finds nothing, still reports that there was something."""
 
@@ -34,26 +34,27 @@ class RemovalActivities:
 
     @activity.defn(name="delete_namespace")
     async def delete_namespace(self, removal: Removal) -> ReceiptItem:
-        """Deletes the namespace, again if it is made again meanwhile, and returns when it was seen gone; heartbeats.
-
-        Raises ForeignNamespaceError (nothing touched), OutdatedError, or StillThereError that names what holds it after half a minute.
+        """Deletes the namespace, again if it is made again meanwhile, and returns when it was seen gone, or after the patience with what
+        holds it; heartbeats. Raises ForeignNamespaceError (nothing touched) or OutdatedError.
         """
         name = label("Namespace", removal.namespace)
         known = [word for word in activity.info().heartbeat_details if word == EXISTED]
         async with heartbeats(f"removing {name}", *known) as pulse:
             await self._records.confirm(Names(removal.namespace), removal.generation)
-            existed = await self._until_gone(removal, pulse) or bool(known)
+            existed, held = await self._until_gone(removal, pulse)
         seconds = (self._clock() - activity.info().scheduled_time).total_seconds()
-        return ReceiptItem(object=name, existed=existed, seen_gone=True, seconds=round(max(0.0, seconds), 3))
+        return ReceiptItem(
+            object=name, existed=existed or bool(known), seen_gone=not held, seconds=round(max(0.0, seconds), 3), held_by=held
+        )
 
-    async def _until_gone(self, removal: Removal, pulse: Pulse) -> bool:
-        """Deletes each namespace of that name that it sees. False if it saw none."""
+    async def _until_gone(self, removal: Removal, pulse: Pulse) -> tuple[bool, str]:
+        """Deletes each namespace of that name that it sees. Whether it saw one, and what holds it if it is still there."""
         held, seen = UNSEEN, set[str]()
         try:
             async with asyncio.timeout(PATIENCE.total_seconds()), aclosing(self._cluster.watch("Namespace", removal.namespace)) as states:
                 async for namespace in states:
                     if namespace is None:
-                        return bool(seen)
+                        return bool(seen), ""
                     held = held_by(namespace)
                     pulse.say(f"removing Namespace {removal.namespace}: {held}", EXISTED)
                     if (uid := namespace["metadata"]["uid"]) not in seen:
@@ -61,7 +62,7 @@ class RemovalActivities:
                         await self._delete(removal, namespace)
         except TimeoutError:
             pass
-        raise still_there(removal.namespace, held)
+        return bool(seen), held
 
     async def _delete(self, removal: Removal, namespace: Object) -> None:
         """The namespace, its Deployments and its pods (1 s of grace)."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowQueryFailedError
@@ -13,7 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from gateways import production
 from stack.errors import UnavailableError
-from stack.models import DeployRequest, Outcome, State, TeardownRequest
+from stack.models import Outcome, Request, State, TeardownRequest
 from stack.names import Names
 from workflows.attributes import of_request
 from workflows.baton import DEPLOY_WORKFLOW, OUTCOME_QUERY, REQUEST_SIGNAL, TEARDOWN_WORKFLOW, Baton, Closing
@@ -51,12 +51,11 @@ def translated(did: str) -> Iterator[None]:
         raise UnavailableError(did, answer=str(error), remedy="check TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE") from None
 
 
-async def send(client: Client, namespace: str, request: DeployRequest | TeardownRequest, task_queue: str) -> Handle:
+async def send(client: Client, namespace: str, request: Request, task_queue: str) -> Handle:
     """Hands the request to the open run of this pull request, or starts the right one: one call, no gap in between."""
-    deploys = isinstance(request, DeployRequest)
     with translated("handing the request to Temporal"):
         return await client.start_workflow(
-            DEPLOY_WORKFLOW if deploys else TEARDOWN_WORKFLOW,
+            TEARDOWN_WORKFLOW if isinstance(request, TeardownRequest) else DEPLOY_WORKFLOW,
             Baton(namespace=namespace),
             id=Names(namespace).workflow_id,
             task_queue=task_queue,
@@ -71,7 +70,7 @@ async def send(client: Client, namespace: str, request: DeployRequest | Teardown
         )
 
 
-async def follow(handle: Handle, request: DeployRequest | TeardownRequest, patience: timedelta, tell: Callable[[Outcome], None]) -> Outcome:
+async def follow(handle: Handle, request: Request, patience: timedelta, tell: Callable[[Outcome], None]) -> Outcome:
     """Waits for the outcome of this very request, telling how far it is. After `patience` the state is "running"; the run goes on."""
     last = Outcome(request_id=request.id, state="running", pr=request.pr, note="queued")
 
@@ -109,13 +108,13 @@ async def _ask(handle: Handle, request_id: str, progress: Callable[[Outcome | No
             progress(outcome)
 
 
-async def _result(handle: Handle, request: DeployRequest | TeardownRequest) -> Outcome:
+async def _result(handle: Handle, request: Request) -> Outcome:
     """The outcome from the result of the whole chain of runs, which arrives the moment it closes."""
     while True:
         try:
             closing = await handle.result()
         except WorkflowFailureError as error:
-            return _ended_otherwise(request, error)
+            return await _ended_otherwise(handle, request, error)
         except RPCError as error:
             if error.status == RPCStatusCode.NOT_FOUND:
                 raise
@@ -126,7 +125,11 @@ async def _result(handle: Handle, request: DeployRequest | TeardownRequest) -> O
         return Outcome(request_id=request.id, state="superseded", pr=request.pr, note="many newer requests have been served since")
 
 
-def _ended_otherwise(request: DeployRequest | TeardownRequest, error: WorkflowFailureError) -> Outcome:
-    """The run was cancelled, terminated or failed as a whole."""
+async def _ended_otherwise(handle: Handle, request: Request, error: WorkflowFailureError) -> Outcome:
+    """The run was cancelled, terminated or failed as a whole. A cancelled one is asked what it did: it has no result to tell it by."""
+    with suppress(RPCError, WorkflowQueryFailedError):
+        outcome: Outcome | None = await handle.query(OUTCOME_QUERY, request.id, result_type=Outcome, rpc_timeout=timedelta(seconds=5))
+        if outcome is not None and outcome.state != "running":
+            return outcome
     state: State = "cancelled" if isinstance(error.cause, CancelledError) else "failed"
     return Outcome(request_id=request.id, state=state, pr=request.pr, note=f"the run ended: {error.cause}")

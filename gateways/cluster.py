@@ -46,6 +46,9 @@ class Cluster(Protocol):
         """Writes the whole object as it was read and changed. ConflictError if its resourceVersion is not the current one
         any more, or it is gone."""
 
+    async def annotate(self, kind: str, name: str, annotations: Mapping[str, str | None], namespace: str | None = None) -> bool:
+        """Sets annotations, takes those with None away and leaves the rest of the object alone. False if there is no such object."""
+
     async def delete(self, kind: str, name: str, namespace: str | None = None, *, uid: str | None = None) -> bool:
         """Asks for the deletion. False if there is none. With `uid`, ConflictError when the object of that name is another one."""
 

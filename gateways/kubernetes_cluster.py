@@ -17,6 +17,7 @@ from stack.errors import ConflictError, UnavailableError
 from stack.names import MANAGER
 
 APPLY: Final = "application/apply-patch+yaml"
+MERGE: Final = "application/merge-patch+json"
 STRICT: Final = {"fieldManager": MANAGER, "fieldValidation": "Strict"}
 LOG_LIMIT_BYTES: Final = 1_000_000
 LOG_SECONDS: Final = 3.0
@@ -70,6 +71,11 @@ class KubernetesCluster:
         if not answer.ok:
             raise ConflictError(request.did, obj=request.obj, answer=answer.message, remedy="somebody deleted it in between")
         return content(answer, request)
+
+    async def annotate(self, kind: str, name: str, annotations: Mapping[str, str | None], namespace: str | None = None) -> bool:
+        path, change = KINDS[kind].path(namespace, name), {"metadata": {"annotations": annotations}}
+        request = Request("PATCH", path, "annotating", label(kind, name, namespace), STRICT, change, MERGE)
+        return (await self._session.call(request, accept={HTTPStatus.NOT_FOUND})).ok
 
     async def delete(self, kind: str, name: str, namespace: str | None = None, *, uid: str | None = None) -> bool:
         options = deletion(uid=uid)

@@ -10,6 +10,8 @@ REPOSITORY: Final = "PreviewRepository"
 COMMIT: Final = "PreviewCommit"
 PHASE: Final = "PreviewPhase"
 URL: Final = "PreviewUrl"
+HELD_BY: Final = "PreviewHeldBy"
+"""What keeps a teardown from being done, while it does."""
 
-SEARCH_ATTRIBUTES: Final = {PR: "Int", REPOSITORY: "Keyword", COMMIT: "Keyword", PHASE: "Keyword", URL: "Keyword"}
+SEARCH_ATTRIBUTES: Final = {PR: "Int", REPOSITORY: "Keyword", COMMIT: "Keyword", PHASE: "Keyword", URL: "Keyword", HELD_BY: "Keyword"}
 """Name → type, as the `temporal operator search-attribute` command spells it."""

@@ -9,13 +9,23 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from stack.model import Model
+from stack.model import Duration, Model
 from stack.stackfile import StackFile
 
 PrNumber = Annotated[int, Field(ge=1, le=999_999_999)]
 Repository = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}$")]
 Commit = Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
 RequestId = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class Condition(Model):
+    """What must be so when a request is accepted. Requests of the clean-up have one: they mean what the clean-up saw, and their time does
+    not count."""
+
+    generation: int
+    """The accepted generation; 0 for a pull request without a record."""
+    expired: bool = False
+    """And the time of the preview is over."""
 
 
 class DeployRequest(Model):
@@ -31,6 +41,7 @@ class DeployRequest(Model):
     images: dict[str, str]
     """Image name of the stack file → image reference."""
     stack: StackFile
+    condition: Condition | None = None
 
 
 class TeardownRequest(Model):
@@ -42,9 +53,32 @@ class TeardownRequest(Model):
     repository: Repository
     requested_at: AwareDatetime
     reason: str = "closed"
+    condition: Condition | None = None
 
 
-Request = Annotated[DeployRequest | TeardownRequest, Field(discriminator="kind")]
+class ExtendRequest(Model):
+    """This preview should live until another time. It names the generation that it means, and its time orders nothing."""
+
+    kind: Literal["extend"] = "extend"
+    id: RequestId
+    pr: PrNumber
+    repository: Repository
+    requested_at: AwareDatetime
+    generation: int
+    ttl: Duration | None = None
+    """From `requested_at` on; None leaves the expiry as it is."""
+    pinned: bool | None = None
+    """True: never expires, False: expires again, None: as it is."""
+
+
+Request = Annotated[DeployRequest | TeardownRequest | ExtendRequest, Field(discriminator="kind")]
+
+
+class Good(Model):
+    """The last request of a pull request that ended ready: what a failed update goes back to."""
+
+    request: DeployRequest
+    generation: int
 
 
 class Attempt(Model):
@@ -54,6 +88,8 @@ class Attempt(Model):
     namespace: str
     generation: int
     """Number of the accepted request of this pull request, written on everything that is made for it."""
+    expires_at: AwareDatetime | None = None
+    pinned: bool = False
 
 
 class Removal(Model):
@@ -122,7 +158,7 @@ class ReceiptItem(Model):
     seconds: float
     """From the deletion to being seen gone."""
     held_by: str = ""
-    """What keeps it, when it is not gone: a finalizer, an APIService, a session."""
+    """What keeps it, when it is not gone, and what kept it for long, when it is: a finalizer, an APIService, a session."""
 
 
 class Receipt(Model):
@@ -148,6 +184,10 @@ class Outcome(Model):
     diagnosis: Diagnosis | None = None
     receipt: Receipt | None = None
     note: str = ""
+    expires_at: AwareDatetime | None = None
+    """When the clean-up may take the preview away; None: not before somebody asks for it (pinned, or nothing is there)."""
+    temporal_away: float | None = None
+    """Seconds for which an update left the preview without its own Temporal."""
 
 
 class SecretsReport(Model):
@@ -172,12 +212,24 @@ class Claim(Model):
     """Why it was not accepted."""
     current: Outcome | None = None
     """If it was not accepted: how the request ended that the record tells of, so that callers learn how the preview is."""
+    good: Good | None = None
+    """What runs now and was ready once: the request changes a live preview."""
+    expires_at: AwareDatetime | None = None
+    pinned: bool = False
+
+
+class Absence(Model):
+    """When the temporal pod was away. `until` is None while it still is."""
+
+    since: AwareDatetime
+    until: AwareDatetime | None = None
 
 
 class Check(Model):
     """How waiting for the workloads or verifying them ended: passed, or the reason why not."""
 
     diagnosis: Diagnosis | None = None
+    temporal_away: Absence | None = None
 
     @property
     def passed(self) -> bool:
@@ -205,6 +257,8 @@ class Settlement(Model):
     outcome: Outcome
     requested_at: AwareDatetime | None = None
     """The newest time among the requests that this outcome answers; requests that joined may be newer than the accepted one."""
+    good: DeployRequest | None = None
+    """The request, if it ended ready."""
 
 
 class Record(Model):
@@ -222,3 +276,8 @@ class Record(Model):
     commit: Commit | None = None
     outcome: Outcome | None = None
     changed_at: datetime
+    good: Good | None = None
+    """Kept from its verdict until a teardown is accepted."""
+    expires_at: AwareDatetime | None = None
+    """When the clean-up may take the preview away, unless it is pinned."""
+    pinned: bool = False

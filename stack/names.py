@@ -18,6 +18,7 @@ ANNOTATION_REPOSITORY: Final = "previews.temporal.io/repository"
 ANNOTATION_GENERATION: Final = "previews.temporal.io/generation"
 ANNOTATION_COMMIT: Final = "previews.temporal.io/commit"
 ANNOTATION_EXPIRES_AT: Final = "previews.temporal.io/expires-at"
+ANNOTATION_PINNED: Final = "previews.temporal.io/pinned"
 ANNOTATION_SECRETS: Final = "previews.temporal.io/secrets-fingerprint"
 
 WEBAPP: Final = "webapp"

@@ -1,10 +1,11 @@
 """Reading a Namespace object: whose it is, and what keeps it from going."""
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from stack.errors import ForeignNamespaceError
-from stack.names import ANNOTATION_REPOSITORY, MANAGED_BY, MANAGER
+from stack.names import ANNOTATION_EXPIRES_AT, ANNOTATION_PINNED, ANNOTATION_REPOSITORY, MANAGED_BY, MANAGER
 
 OWN_FINALIZER = "kubernetes"
 """The finalizer that every namespace has; the namespace controller takes it off last."""
@@ -27,6 +28,14 @@ def _refuse(name: str, why: str) -> None:
         answer=why,
         remedy="nothing was touched; choose another namespace template (PREVIEWS_NAMESPACE_TEMPLATE) or remove it if nobody needs it",
     )
+
+
+def expiry_annotations(expires_at: datetime | None, *, pinned: bool) -> dict[str, str | None]:
+    """What people read on the namespace; the record of the pull request is what counts. None takes an annotation away."""
+    return {
+        ANNOTATION_EXPIRES_AT: expires_at.isoformat() if expires_at and not pinned else None,
+        ANNOTATION_PINNED: "true" if pinned else None,
+    }
 
 
 def is_terminating(namespace: Mapping[str, Any]) -> bool:

@@ -1,17 +1,35 @@
 """DeployPreview: makes the stack of a pull request be what the newest request asks for, and proves it."""
 
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.databases import DatabaseActivities
+    from activities.images import ImageActivities
     from activities.namespaces import NamespaceActivities
     from activities.secrets import SecretActivities
     from activities.verification import VerificationActivities
     from activities.workloads import WorkloadActivities
-    from stack.models import Application, Attempt, DeployRequest, Outcome, Request, SecretsReport
+    from stack.models import (
+        Absence,
+        Application,
+        Attempt,
+        Claim,
+        DeployRequest,
+        Good,
+        Outcome,
+        Removal,
+        Request,
+        SecretsReport,
+        TeardownRequest,
+    )
     from workflows.baton import DEPLOY_WORKFLOW, TEARDOWN_WORKFLOW, Baton, Closing
-    from workflows.owner import Owner, require, together
+    from workflows.concurrency import together
+    from workflows.explaining import NotReadyError, explain, require
+    from workflows.owner import HaltedError, Owner
+    from workflows.patches import CANCEL_UNDOES
     from workflows.policies import PREPARE, QUICK, ROLLOUT, TEMPLATE, VERIFY
+    from workflows.removal import Look, Receiving, look_at_databases, look_at_namespace
 
 
 @workflow.defn(name=DEPLOY_WORKFLOW)
@@ -24,16 +42,35 @@ class DeployPreview(Owner):
     @workflow.init
     def __init__(self, baton: Baton) -> None:
         super().__init__(baton)
+        self._absences: list[Absence] = []
 
     @workflow.run
     async def run(self, baton: Baton) -> Closing:
         return await self._work()
 
-    async def _attempt(self, request: Request, generation: int) -> Outcome:
+    async def _attempt(self, request: Request, claim: Claim) -> Outcome:
         assert isinstance(request, DeployRequest)
-        attempt = Attempt(request=request, namespace=self._namespace, generation=generation)
+        self._absences = []
+        await self._carry_out(self._attempt_of(request, claim), updates=claim.good is not None)
+        self._story.publish(self._urls)
+        away = self._temporal_away() if claim.good else None
+        return self._outcome(request, "ready", urls=self._urls, expires_at=claim.expires_at, temporal_away=away)
+
+    def _attempt_of(self, request: DeployRequest, claim: Claim) -> Attempt:
+        return Attempt(
+            request=request,
+            namespace=self._namespace,
+            generation=claim.generation,
+            expires_at=claim.expires_at,
+            pinned=claim.pinned,
+        )
+
+    async def _carry_out(self, attempt: Attempt, *, updates: bool) -> None:
+        """Everything between the claim and the verdict. `updates`: a preview is live, and keeps running until its successor can."""
         self._story.enter("preparing")
         await together(self._prepare_namespace(attempt), self._prepare_template(attempt))
+        if updates:
+            await self._check_images(attempt)
         await together(self._create_databases(attempt), self._write_secret(attempt))
         self._story.enter("applying")
         await self._apply(attempt)
@@ -41,7 +78,80 @@ class DeployPreview(Owner):
         await self._await_ready(attempt)
         self._story.enter("verifying")
         await together(self._verify_page(attempt), self._verify_ui(attempt), self._verify_temporal(attempt))
-        return self._publish(request)
+
+    async def _failed(self, failed: Outcome, request: Request, claim: Claim) -> Outcome:
+        """A failed update goes back to what was good; a failed first attempt leaves the evidence, for a while."""
+        assert isinstance(request, DeployRequest)
+        if claim.good is not None:
+            return await self._go_back(failed, claim, claim.good)
+        return self._keep_evidence(failed, request, claim) if self._story.has_done("namespace") else failed
+
+    def _keep_evidence(self, failed: Outcome, request: DeployRequest, claim: Claim) -> Outcome:
+        if claim.pinned:
+            return failed.model_copy(update={"note": "what there is of it stays: it is pinned"})
+        until = workflow.now() + request.stack.failed_ttl
+        note = f"what there is of it is kept until {until:%Y-%m-%d %H:%M} UTC (failedTtl), then the clean-up takes it"
+        return failed.model_copy(update={"note": note, "expires_at": until})
+
+    async def _go_back(self, ended: Outcome, claim: Claim, good: Good) -> Outcome:
+        """The last good generation again, under the number of this one. The verdict stays what it is."""
+        generation = f"generation {good.generation} (commit {good.request.commit[:12]})"
+        try:
+            with self._story.series("back"):
+                await self._carry_out(self._attempt_of(good.request, claim), updates=False)
+        except (NotReadyError, ActivityError) as error:
+            if self._halted:
+                raise HaltedError from error
+            note = f"going back to {generation} failed as well: {explain(error).summary}"
+            return ended.model_copy(update={"note": note, "expires_at": claim.expires_at, "seconds": self._story.seconds()})
+        self._story.publish(self._urls)
+        return ended.model_copy(
+            update={
+                "note": f"{generation} runs again",
+                "urls": self._urls,
+                "expires_at": claim.expires_at,
+                "seconds": self._story.seconds(),
+                "temporal_away": self._temporal_away(),
+            }
+        )
+
+    async def _undo(self, request: Request) -> Outcome:
+        """Of a cancelled attempt: a new preview is removed, a live one goes back to what was good."""
+        assert isinstance(request, DeployRequest)
+        if not workflow.patched(CANCEL_UNDOES):
+            return await super()._undo(request)
+        try:
+            claim = await self._claim(request)
+            if not claim.accepted:
+                return self._declined(request, claim)
+            ended = self._outcome(request, "cancelled", note="cancelled by an operator")
+            outcome = await (self._go_back(ended, claim, claim.good) if claim.good else self._remove(request, ended))
+        except ActivityError as error:
+            if self._halted:
+                raise HaltedError from error
+            note = f"cancelled by an operator; undoing it failed: {explain(error).summary} The clean-up does it."
+            outcome = self._outcome(request, "cancelled", note=note)
+        return await self._keep(outcome)
+
+    async def _remove(self, request: DeployRequest, ended: Outcome) -> Outcome:
+        """One look at each thing. What is still there then, the clean-up takes: a cancelled run does not go on for days."""
+        teardown = TeardownRequest(**request.model_dump(include={"id", "pr", "repository", "requested_at"}), reason="cancelled")
+        removal = Removal(request=teardown, namespace=self._namespace, generation=self._generation)
+        receiving = Receiving()
+        self._story.enter("removing")
+        with self._story.series("undo"):
+            await together(
+                self._look("namespace", look_at_namespace, removal, receiving),
+                self._look("databases", look_at_databases, removal, receiving),
+                stop_at_failure=False,
+            )
+        self._story.publish(None)
+        rest = f"still there: {receiving.held}" if receiving.held else "what it had made is gone"
+        return ended.model_copy(update={"receipt": receiving.receipt(), "note": f"{ended.note}; {rest}", "seconds": self._story.seconds()})
+
+    async def _look(self, step: str, look: Look, removal: Removal, receiving: Receiving) -> None:
+        with self._step(step):
+            receiving.take(await look(removal), workflow.now())
 
     async def _prepare_namespace(self, attempt: Attempt) -> None:
         with self._step("namespace"):
@@ -80,13 +190,29 @@ class DeployPreview(Owner):
                 WorkloadActivities.apply_stack, application, **PREPARE, summary=f"workloads of commit {attempt.request.commit[:12]}"
             )
 
-    async def _await_ready(self, attempt: Attempt) -> None:
-        with self._step("wait"):
+    async def _check_images(self, attempt: Attempt) -> None:
+        """Before anything that runs is touched."""
+        with self._step("images"):
             require(
                 await workflow.execute_activity_method(
-                    WorkloadActivities.await_ready, attempt, **ROLLOUT, summary="until both workloads are ready"
+                    ImageActivities.check_images, attempt, **PREPARE, summary="whether the new images of the temporal pod can be pulled"
                 )
             )
+
+    async def _await_ready(self, attempt: Attempt) -> None:
+        with self._step("wait"):
+            check = await workflow.execute_activity_method(
+                WorkloadActivities.await_ready, attempt, **ROLLOUT, summary="until both workloads are ready"
+            )
+        if check.temporal_away is not None:
+            self._absences.append(check.temporal_away)
+        require(check)
+
+    def _temporal_away(self) -> float | None:
+        """From the first moment without the temporal pod to the one when it was back. None: it was not away, or still is."""
+        if not self._absences or (back := self._absences[-1].until) is None:
+            return None
+        return round((back - self._absences[0].since).total_seconds(), 3)
 
     async def _verify_page(self, attempt: Attempt) -> None:
         with self._step("page"):
@@ -126,7 +252,3 @@ class DeployPreview(Owner):
                     VerificationActivities.run_smoke, attempt, **VERIFY, summary=f"smoke workflow {smoke.workflow} in its own Temporal"
                 )
             )
-
-    def _publish(self, request: Request) -> Outcome:
-        self._story.publish(self._urls)
-        return self._outcome(request, "ready", urls=self._urls)

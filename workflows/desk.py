@@ -2,13 +2,14 @@
 
 The newest request by the forge's time wins, at equal times the closing; an older one is superseded; one that asks for the same as the
 current one joins it and shares its outcome, and its time counts for both. A request that is delivered twice counts once. One of another
-repository waits its turn, to be refused by the record: it can neither stop nor replace anything.
+repository waits its turn, to be refused by the record: it can neither stop nor replace anything. Requests of the clean-up and extensions
+wait their turn as well: they mean one generation, and the record tells then whether that is still the accepted one.
 """
 
 from datetime import datetime
 
 from stack.models import DeployRequest, Outcome, Request
-from stack.ordering import ask_the_same, precedence
+from stack.ordering import ask_the_same, competes, precedence
 from workflows.baton import KEPT_OUTCOMES, Baton, Closing
 
 
@@ -34,18 +35,18 @@ class Desk:
     @property
     def overtaken_by(self) -> Request | None:
         """The newest waiting request of the current one's repository: it is newer than the current one."""
-        return max((request for request in self._inbox if self._same_repository(request)), key=precedence, default=None)
+        return max((each for each in self._inbox if competes(each) and self._same_repository(each)), key=precedence, default=None)
 
     @property
-    def newest_time(self) -> datetime:
-        """The newest time among the current request and those that joined it."""
-        return max(request.requested_at for request in self._served)
+    def newest_time(self) -> datetime | None:
+        """The newest time among the current request and those that joined it; None for one whose time does not count."""
+        return max((request.requested_at for request in self._served if competes(request)), default=None)
 
     def take(self) -> Request | None:
         """The newest waiting request becomes the current one; the others join it, are superseded or go on waiting. None: nothing waits."""
         if not self._inbox:
             return None
-        self._current = max(self._inbox, key=precedence)
+        self._current = max(filter(competes, self._inbox), key=precedence, default=self._inbox[0])
         waiting, self._inbox, self._joined = self._inbox, [], []
         for request in waiting:
             if request is not self._current:
@@ -96,9 +97,12 @@ class Desk:
     def _same_repository(self, request: Request) -> bool:
         return self._current is None or request.repository.casefold() == self._current.repository.casefold()
 
+    def _is_compared(self, request: Request) -> bool:
+        return self._current is not None and competes(request) and competes(self._current) and self._same_repository(request)
+
     def _file(self, request: Request) -> None:
         """Nothing joins what is about to be stopped: while newer mail waits, whatever comes waits with it."""
-        if self._current is None or not self._same_repository(request) or self.overtaken_by is not None:
+        if self._current is None or not self._is_compared(request) or self.overtaken_by is not None:
             self._inbox.append(request)
         elif ask_the_same(request, self._current):
             self._joined.append(request)
@@ -110,7 +114,7 @@ class Desk:
 
 def superseded(request: Request, newer: Request) -> Outcome:
     """The outcome of a request that a newer one replaced."""
-    what = f"the deploy of commit {newer.commit}" if isinstance(newer, DeployRequest) else f"a teardown ({newer.reason})"
+    what = f"the deploy of commit {newer.commit}" if isinstance(newer, DeployRequest) else "a teardown"
     sha = request.commit if isinstance(request, DeployRequest) else None
     note = f"replaced by {what}, requested at {newer.requested_at.isoformat()}"
     return Outcome(request_id=request.id, state="superseded", pr=request.pr, sha=sha, note=note)

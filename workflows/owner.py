@@ -1,22 +1,20 @@
 """What DeployPreview and TeardownPreview have in common: one desk, one story, and stopping an attempt before the next begins."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.records import RecordActivities
     from stack.models import (
-        Category,
-        Check,
         Claim,
         Claiming,
         DeployRequest,
-        Diagnosis,
+        ExtendRequest,
         Outcome,
         Receipt,
         Request,
@@ -26,23 +24,19 @@ with workflow.unsafe.imports_passed_through():
         Urls,
     )
     from workflows.baton import OUTCOME_QUERY, REQUEST_SIGNAL, STATUS_QUERY, Baton, Closing
+    from workflows.concurrency import uninterrupted
     from workflows.desk import Desk, superseded
+    from workflows.explaining import NotReadyError, explain
     from workflows.policies import QUICK
-    from workflows.story import Story
-
-T = TypeVar("T")
+    from workflows.story import Story, title_of
 
 
 class HaltedError(Exception):
     """The attempt has been told to stop: nothing more may be begun."""
 
 
-class NotReadyError(Exception):
-    """A step found out why the stack is not what was asked for."""
-
-    def __init__(self, diagnosis: Diagnosis) -> None:
-        super().__init__(diagnosis.summary)
-        self.diagnosis = diagnosis
+class LongHistoryError(Exception):
+    """The work is not done, but the run has become too long: another run has to go on with it."""
 
 
 class Owner:
@@ -59,7 +53,7 @@ class Owner:
         self._urls: Urls | None = None
         self._halted = False
 
-    @workflow.signal(name=REQUEST_SIGNAL, description="A deploy or teardown request, as starter.py sends it")
+    @workflow.signal(name=REQUEST_SIGNAL, description="A request, as starter.py or the clean-up sends it")
     def receive(self, request: Request) -> None:
         self._desk.receive(request)
 
@@ -85,58 +79,86 @@ class Owner:
         """Serves requests until none waits. There is no await between the last look at the inbox and the return."""
         await workflow.wait_condition(lambda: self._desk.has_mail)
         while (request := self._desk.take()) is not None:
-            if not isinstance(request, self.serves):
-                workflow.continue_as_new(workflow=self.hands_over_to, args=[self._desk.baton()])
             self._generation, self._urls = 0, None
-            outcome = await self._until_superseded(request)
+            if isinstance(request, ExtendRequest):
+                outcome = await uninterrupted(self._extend(request))
+            elif isinstance(request, self.serves):
+                outcome = await self._serve(request)
+            else:
+                workflow.continue_as_new(workflow=self.hands_over_to, args=[self._desk.baton()])
             self._desk.settle(outcome)
         if outcome.state == "cancelled":
             raise asyncio.CancelledError
         return self._desk.closing()
 
-    async def _attempt(self, request: Request, generation: int) -> Outcome:
+    async def _attempt(self, request: Request, claim: Claim) -> Outcome:
+        """The work itself, once the request is accepted. Raises NotReadyError or ActivityError when it fails."""
         raise NotImplementedError
+
+    async def _undo(self, request: Request) -> Outcome:
+        """What is left to do of a cancelled attempt, and how it ended."""
+        return await self._keep(self._outcome(request, "cancelled", note="cancelled by an operator"))
+
+    async def _serve(self, request: Request) -> Outcome:
+        """Another run goes on with the same work when the history has become long."""
+        try:
+            return await self._until_superseded(request)
+        except LongHistoryError:
+            workflow.continue_as_new(args=[self._desk.baton()])
 
     async def _until_superseded(self, request: Request) -> Outcome:
         """Runs the attempt; a newer request or a cancellation stops it, and only when it has really stopped does this return."""
-        attempt = asyncio.create_task(self._claim_and_attempt(request))
+        work = asyncio.create_task(self._claim_and_attempt(request))
         try:
-            await workflow.wait_condition(lambda: attempt.done() or self._is_overtaken())
+            await workflow.wait_condition(lambda: work.done() or self._is_overtaken())
         except asyncio.CancelledError:
-            await self._stop(attempt)
-            return await uninterrupted(self._keep(self._outcome(request, "cancelled", note="cancelled by an operator")))
-        if attempt.done():
-            return attempt.result()
+            if (outcome := await self._stop(work)) is not None:
+                return outcome
+            work = asyncio.create_task(self._undo(request))
+            await uninterrupted(workflow.wait_condition(lambda: work.done() or self._is_overtaken()))
+        if work.done():
+            return work.result()
         newer = self._desk.overtaken_by
         assert newer is not None
-        await self._stop(attempt)
-        return superseded(request, newer).model_copy(update={"generation": self._generation})
+        replaced = superseded(request, newer).model_copy(update={"generation": self._generation})
+        return await self._stop(work) or replaced
 
     def _is_overtaken(self) -> bool:
         """A deploy gives way to whatever is newer."""
         return self._desk.overtaken_by is not None
 
-    async def _stop(self, attempt: "asyncio.Task[Outcome]") -> None:
-        """The flag counts, not the cancellation: an activity that completes in spite of it would let the attempt go on."""
+    async def _stop(self, work: "asyncio.Task[Outcome]") -> Outcome | None:
+        """None, or the outcome if there is one in spite of it. The flag counts, not the cancellation: an activity that completes all the
+        same would let the attempt go on."""
         self._halted = True
-        attempt.cancel()
-        with suppress(HaltedError, asyncio.CancelledError, ActivityError):
-            await uninterrupted(attempt)
-        self._halted = False
+        work.cancel()
+        try:
+            with suppress(HaltedError, asyncio.CancelledError, ActivityError):
+                return await uninterrupted(work)
+            return None
+        finally:
+            self._halted = False
 
     async def _claim_and_attempt(self, request: Request) -> Outcome:
+        claim: Claim | None = None
         try:
             claim = await self._claim(request)
             if not claim.accepted:
                 return self._declined(request, claim)
-            outcome = await self._attempt(request, claim.generation)
-        except NotReadyError as error:
-            outcome = self._outcome(request, "failed", diagnosis=error.diagnosis)
-        except ActivityError as error:
+            outcome = await self._attempt(request, claim)
+        except (NotReadyError, ActivityError) as error:
+            if self._halted:
+                raise HaltedError from error
             outcome = self._outcome(request, "failed", diagnosis=explain(error))
+            if claim is not None:
+                outcome = await self._failed(outcome, request, claim)
         if self._halted:
             raise HaltedError
-        return await self._keep(outcome)
+        return await self._keep(outcome, good=request)
+
+    async def _failed(self, failed: Outcome, request: Request, claim: Claim) -> Outcome:  # noqa: ARG002 (for those who do more)
+        """What follows from the failure of an accepted request, and its final verdict."""
+        return failed
 
     async def _claim(self, request: Request) -> Claim:
         self._story.begin(request, title_of(request))
@@ -155,12 +177,31 @@ class Owner:
             self._story.show(claim.current)
         return self._outcome(request, "superseded", note=claim.note)
 
-    async def _keep(self, outcome: Outcome) -> Outcome:
+    async def _extend(self, request: ExtendRequest) -> Outcome:
+        """Neither an attempt nor stopped by one: it changes the record and the namespace's annotations, and nothing that runs."""
+        claiming = Claiming(namespace=self._namespace, request=request)
+        try:
+            claim = await workflow.execute_activity_method(RecordActivities.extend, claiming, **QUICK, summary=title_of(request))
+        except ActivityError as error:
+            return self._outcome(request, "failed", diagnosis=explain(error))
+        if not claim.accepted or claim.current is None:
+            return self._declined(request, claim)
+        self._story.show(claim.current)
+        return claim.current
+
+    async def _keep(self, outcome: Outcome, good: Request | None = None) -> Outcome:
         """Writes the outcome into the record, where it outlives the namespace. Callers learn it even when that fails."""
-        settlement = Settlement(namespace=self._namespace, outcome=outcome, requested_at=self._desk.newest_time)
+        settlement = Settlement(
+            namespace=self._namespace,
+            outcome=outcome,
+            requested_at=self._desk.newest_time,
+            good=good if outcome.state == "ready" and isinstance(good, DeployRequest) else None,
+        )
         try:
             await workflow.execute_activity_method(RecordActivities.settle, settlement, **QUICK, summary=f"record: {outcome.state}")
         except ActivityError as error:
+            if self._halted:
+                raise HaltedError from error
             note = f"{outcome.note} (the record could not be written: {explain(error).summary})".strip()
             outcome = outcome.model_copy(update={"note": note})
         self._story.enter(outcome.state)
@@ -182,62 +223,3 @@ class Owner:
             raise HaltedError
         with self._story.step(name):
             yield
-
-
-def require(check: Check) -> None:
-    """Ends the attempt with the diagnosis if the check did not pass."""
-    if check.diagnosis is not None:
-        raise NotReadyError(check.diagnosis)
-
-
-async def together(*steps: Coroutine[Any, Any, None], stop_at_failure: bool = True) -> None:
-    """Runs independent steps side by side and raises the error of the one that failed first.
-
-    By then the others have been stopped and awaited; without `stop_at_failure` they have come to their own end.
-    """
-    tasks = [asyncio.create_task(step) for step in steps]
-    first = asyncio.FIRST_EXCEPTION if stop_at_failure else asyncio.ALL_COMPLETED
-    try:
-        done, _ = await workflow.wait(tasks, return_when=first)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await workflow.wait(tasks)
-    for task in tasks:
-        if task in done:
-            task.result()
-
-
-async def uninterrupted(work: Awaitable[T]) -> T:
-    """The result of work that goes on to its end although the run is cancelled meanwhile, perhaps again."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        with suppress(asyncio.CancelledError):
-            await workflow.wait([task])
-    return task.result()
-
-
-def explain(error: ActivityError) -> Diagnosis:
-    """The diagnosis of a step that could not be carried out."""
-    cause = error.cause
-    kind = cause.type if isinstance(cause, ApplicationError) and cause.type else type(cause).__name__
-    category, resolution = REMEDIES.get(
-        kind, (Category.INTERNAL, "Look at the failed activity in temporal-ui; deploy again when its cause is gone.")
-    )
-    message = cause.message if isinstance(cause, ApplicationError) else str(cause)
-    return Diagnosis(category=category, object=f"step {error.activity_type}", summary=message, resolution=resolution)
-
-
-def title_of(request: Request) -> str:
-    """What the run is about, for the head of its details."""
-    if isinstance(request, DeployRequest):
-        return f"Pull request {request.pr} of {request.repository}: commit {request.commit}"
-    return f"Pull request {request.pr} of {request.repository}: teardown ({request.reason})"
-
-
-REMEDIES = {
-    "ForeignNamespaceError": (Category.FOREIGN, "Choose another namespace template, or remove that namespace if nobody needs it."),
-    "MissingSecretError": (Category.SECRET_KEY, "Add the keys to the source of secrets, or take them off `secrets.required`."),
-    "RejectedError": (Category.REJECTED, "Mend what the cluster or the database refused, then deploy again."),
-    "UnavailableError": (Category.INTERNAL, "Wait until the service answers again, then deploy again."),
-}

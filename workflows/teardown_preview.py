@@ -3,12 +3,11 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.databases import DatabaseActivities
-    from activities.removal import RemovalActivities
-    from stack.models import Outcome, Receipt, ReceiptItem, Removal, Request, TeardownRequest
+    from stack.models import Claim, Outcome, Receipt, Removal, Request, TeardownRequest
     from workflows.baton import DEPLOY_WORKFLOW, TEARDOWN_WORKFLOW, Baton, Closing
-    from workflows.owner import Owner, together
-    from workflows.policies import DELETE
+    from workflows.concurrency import together
+    from workflows.owner import LongHistoryError, Owner
+    from workflows.removal import Look, Receiving, look_at_databases, look_at_namespace, pause_after
 
 
 @workflow.defn(name=TEARDOWN_WORKFLOW)
@@ -21,7 +20,7 @@ class TeardownPreview(Owner):
     @workflow.init
     def __init__(self, baton: Baton) -> None:
         super().__init__(baton)
-        self._items: list[ReceiptItem] = []
+        self._receiving = Receiving()
 
     @workflow.run
     async def run(self, baton: Baton) -> Closing:
@@ -31,28 +30,37 @@ class TeardownPreview(Owner):
         """Half gone is no state to deploy into: a reopen waits."""
         return False
 
-    async def _attempt(self, request: Request, generation: int) -> Outcome:
+    async def _attempt(self, request: Request, claim: Claim) -> Outcome:
         assert isinstance(request, TeardownRequest)
-        removal = Removal(request=request, namespace=self._namespace, generation=generation)
-        self._items = []
+        removal = Removal(request=request, namespace=self._namespace, generation=claim.generation)
+        self._receiving = Receiving()
         self._story.enter("removing")
-        await together(self._remove_namespace(removal), self._drop_databases(removal), stop_at_failure=False)
+        await together(
+            self._until_gone("namespace", look_at_namespace, removal),
+            self._until_gone("databases", look_at_databases, removal),
+            stop_at_failure=False,
+        )
         self._story.publish(None)
         return self._outcome(request, "gone")
 
+    async def _until_gone(self, step: str, look: Look, removal: Removal) -> None:
+        """Looks again and again, however long it takes, and says meanwhile what holds what is still there."""
+        with self._step(step):
+            looks, since = 0, workflow.now()
+            while True:
+                items = await look(removal)
+                self._receiving.take(items, since)
+                self._story.hold(self._receiving.held)
+                if all(item.seen_gone for item in items):
+                    return
+                looks += 1
+                if workflow.info().is_continue_as_new_suggested():
+                    raise LongHistoryError
+                await workflow.sleep(pause_after(looks), summary=f"before another look at the {step}")
+
     def _receipt(self) -> Receipt | None:
-        return Receipt(items=tuple(self._items)) if self._items else None
+        return self._receiving.receipt()
 
-    async def _remove_namespace(self, removal: Removal) -> None:
-        with self._step("namespace"):
-            item = await workflow.execute_activity_method(
-                RemovalActivities.delete_namespace, removal, **DELETE, summary=f"namespace {removal.namespace}, until it is seen gone"
-            )
-        self._items.append(item)
-
-    async def _drop_databases(self, removal: Removal) -> None:
-        with self._step("databases"):
-            items = await workflow.execute_activity_method(
-                DatabaseActivities.drop_databases, removal, **DELETE, summary="databases and roles, until they are seen gone"
-            )
-        self._items.extend(items)
+    async def _undo(self, request: Request) -> Outcome:
+        """What is gone cannot be brought back; what is left, the clean-up takes."""
+        return await self._keep(self._outcome(request, "cancelled", note="cancelled by an operator; the clean-up takes what is left"))

@@ -9,12 +9,12 @@ from stack.manifests.blueprint import Blueprint
 from stack.manifests.labels import generation, object_meta, stack_labels
 from stack.names import (
     ANNOTATION_COMMIT,
-    ANNOTATION_EXPIRES_AT,
     ANNOTATION_REPOSITORY,
     DEPLOYER,
     MANAGER,
     STACK_ROLE,
 )
+from stack.namespace import expiry_annotations
 from stack.stackfile import Resources
 
 POD_SECURITY: Final = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/warn": "restricted"}
@@ -30,7 +30,7 @@ def namespace(blueprint: Blueprint, expires_at: datetime) -> k8s.V1Namespace:
             **generation(blueprint),
             ANNOTATION_COMMIT: request.commit,
             ANNOTATION_REPOSITORY: request.repository,
-            ANNOTATION_EXPIRES_AT: expires_at.isoformat(),
+            **{name: value for name, value in expiry_annotations(expires_at, pinned=blueprint.attempt.pinned).items() if value is not None},
         },
     )
     return k8s.V1Namespace(api_version="v1", kind="Namespace", metadata=metadata)

@@ -1,6 +1,7 @@
 """Proves that one request owns a pull request, however often and late a step is run."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -8,10 +9,10 @@ from temporalio.testing import ActivityEnvironment
 from activities.records import RecordActivities
 from gateways.records import ClusterRecords
 from stack.errors import ConflictError, ForeignNamespaceError, OutdatedError, RejectedError
-from stack.models import Claim, Claiming, Outcome, Record, Request, Settlement, State
-from stack.names import Names
+from stack.models import Claim, Claiming, DeployRequest, ExtendRequest, Good, Outcome, Record, Request, Settlement, State
+from stack.names import ANNOTATION_EXPIRES_AT, ANNOTATION_PINNED, ANNOTATION_REPOSITORY, Names
 from stack.settings import Settings
-from tests.activities.conftest import HOME
+from tests.activities.conftest import HOME, namespace
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.requests import NOON, deploy, teardown
 
@@ -19,8 +20,8 @@ NAMES = Names("pr-1")
 
 
 @pytest.fixture
-def activities(records: ClusterRecords) -> RecordActivities:
-    return RecordActivities(records, Settings.from_env({}), clock=lambda: NOON)
+def activities(records: ClusterRecords, cluster: FakeCluster) -> RecordActivities:
+    return RecordActivities(records, cluster, Settings.from_env({}), clock=lambda: NOON)
 
 
 async def claim(activities: RecordActivities, request: Request) -> Claim:
@@ -55,6 +56,9 @@ async def test_the_first_claim_makes_the_record(activities: RecordActivities, re
         "state": "running",
         "commit": "abcdef1",
         "changed_at": NOON,
+        "good": None,
+        "expires_at": NOON + timedelta(hours=72),
+        "pinned": False,
     }
 
 
@@ -144,3 +148,86 @@ async def test_a_record_that_cannot_be_read_says_so(records: ClusterRecords, clu
     cluster.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"record": '{"pr": "x"}'}})
     with pytest.raises(RejectedError, match=f"reading ConfigMap {HOME}/record-pr-1"):
         await records.read(NAMES)
+
+
+async def settle_as(activities: RecordActivities, outcome: Outcome, good: DeployRequest | None = None) -> None:
+    await ActivityEnvironment().run(activities.settle, Settlement(namespace="pr-1", outcome=outcome, good=good))
+
+
+async def test_what_was_ready_is_kept_as_good_until_a_teardown(activities: RecordActivities) -> None:
+    assert (await claim(activities, deploy())).good is None
+    await settle_as(activities, Outcome(request_id="d1", state="ready", pr=1, generation=1), good=deploy())
+    again = await claim(activities, deploy("d2", minutes=1))
+    assert again.good == Good(request=deploy(), generation=1)
+    await settle_as(activities, Outcome(request_id="d2", state="failed", pr=1, generation=2))
+    assert (await claim(activities, deploy("d3", minutes=2))).good == Good(request=deploy(), generation=1), "a failure changes nothing"
+    await claim(activities, teardown("t", minutes=3))
+    assert (await claim(activities, deploy("d4", minutes=4))).good is None
+
+
+async def test_a_verdict_may_shorten_the_life_of_a_preview_and_people_see_it(
+    activities: RecordActivities, records: ClusterRecords, cluster: FakeCluster
+) -> None:
+    cluster.put(namespace())
+    assert (await claim(activities, deploy())).expires_at == NOON + timedelta(hours=72)
+    soon = NOON + timedelta(hours=1)
+    await settle_as(activities, Outcome(request_id="d1", state="failed", pr=1, generation=1, expires_at=soon))
+    assert (await stored(records)).expires_at == soon
+    assert await shown(cluster) == {ANNOTATION_REPOSITORY: "acme/shop", ANNOTATION_EXPIRES_AT: soon.isoformat()}
+
+
+async def shown(cluster: FakeCluster) -> dict[str, str]:
+    found = await cluster.read("Namespace", "pr-1")
+    assert found is not None
+    annotations: dict[str, str] = found["metadata"]["annotations"]
+    return annotations
+
+
+def extension(generation: int = 1, repository: str = "acme/shop", **change: Any) -> ExtendRequest:
+    return ExtendRequest(id="e1", pr=1, repository=repository, requested_at=NOON, generation=generation, **change)
+
+
+async def extend(activities: RecordActivities, request: ExtendRequest) -> Claim:
+    return await ActivityEnvironment().run(activities.extend, Claiming(namespace="pr-1", request=request))
+
+
+async def test_an_extension_counts_from_its_own_time_and_once(activities: RecordActivities, cluster: FakeCluster) -> None:
+    cluster.put(namespace())
+    await claim(activities, deploy())
+    until = NOON + timedelta(days=9)
+    for _ in range(2):
+        answer = await extend(activities, extension(ttl=timedelta(days=9)))
+        assert answer.accepted
+        assert answer.current is not None
+        assert (answer.current.expires_at, answer.current.note) == (until, "expires at 2026-03-10 12:00 UTC")
+    assert (await shown(cluster))[ANNOTATION_EXPIRES_AT] == until.isoformat()
+
+
+async def test_a_pin_outlives_a_redeploy_and_is_taken_off_again(activities: RecordActivities, cluster: FakeCluster) -> None:
+    cluster.put(namespace())
+    await claim(activities, deploy())
+    pinned = await extend(activities, extension(pinned=True))
+    assert pinned.current is not None
+    assert (pinned.current.expires_at, pinned.current.note) == (None, "pinned: it never expires")
+    assert await shown(cluster) == {ANNOTATION_REPOSITORY: "acme/shop", ANNOTATION_PINNED: "true"}
+    assert (await claim(activities, deploy("d2", minutes=1))).pinned
+    await extend(activities, extension(2, pinned=False))
+    assert set(await shown(cluster)) == {ANNOTATION_REPOSITORY, ANNOTATION_EXPIRES_AT}
+
+
+async def test_an_extension_that_means_another_generation_changes_nothing(activities: RecordActivities, records: ClusterRecords) -> None:
+    assert not (await extend(activities, extension(pinned=True))).accepted, "nothing is known of it"
+    await claim(activities, deploy())
+    await claim(activities, deploy("d2", minutes=1))
+    refused = await extend(activities, extension(1, pinned=True))
+    assert (refused.accepted, refused.generation) == (False, 2)
+    assert "extend again" in refused.note
+    await claim(activities, teardown("t", minutes=3))
+    assert "is gone" in (await extend(activities, extension(3, pinned=True))).note
+    assert not (await stored(records)).pinned
+
+
+async def test_another_repository_extends_nothing(activities: RecordActivities) -> None:
+    await claim(activities, deploy())
+    with pytest.raises(ForeignNamespaceError):
+        await extend(activities, extension(repository="other/app", pinned=True))

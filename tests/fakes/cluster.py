@@ -95,6 +95,17 @@ class FakeCluster:
         self.put({**manifest, "metadata": {**manifest["metadata"], "uid": before["metadata"]["uid"]}})
         return copy.deepcopy(self._objects[(kind, namespace or "", name)])
 
+    async def annotate(self, kind: str, name: str, annotations: Mapping[str, str | None], namespace: str | None = None) -> bool:
+        self._fail_if_told("annotate", kind)
+        item = self._objects.get((kind, namespace or "", name))
+        if item is None:
+            return False
+        self.calls.append(f"annotate {label(kind, name, namespace)}")
+        merged = {**item["metadata"].get("annotations", {}), **annotations}
+        kept = {key: value for key, value in merged.items() if value is not None}
+        self.put({**item, "metadata": {**item["metadata"], "annotations": kept}})
+        return True
+
     async def delete(self, kind: str, name: str, namespace: str | None = None, *, uid: str | None = None) -> bool:
         self._fail_if_told("delete", kind)
         item = self._objects.get((kind, namespace or "", name))

@@ -12,7 +12,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from cli.temporal import Handle, send
-from stack.models import DeployRequest, Outcome, TeardownRequest
+from stack.models import DeployRequest, ExtendRequest, Good, Outcome, Request, TeardownRequest
 from stack.stackfile import StackFile
 from tests.temporal_namespace import ensure_namespace
 from tests.workflows.doubles import World
@@ -67,11 +67,29 @@ class Desk:
         )
         return await self._send(request), request
 
-    async def _send(self, request: DeployRequest | TeardownRequest) -> Handle:
+    async def extend(self, generation: int) -> tuple[Handle, ExtendRequest]:
+        request = ExtendRequest(id=uuid.uuid4().hex, pr=7, repository="octo/shop", requested_at=EVENING, generation=generation, pinned=True)
+        return await self._send(request), request
+
+    async def _send(self, request: Request) -> Handle:
         return await send(self.client, self.namespace, request, self.task_queue)
 
 
-def outcome_of(closing: Closing, request: DeployRequest | TeardownRequest) -> Outcome:
+def good(commit: str = "0000000") -> Good:
+    """What runs well since before."""
+    request = DeployRequest(
+        id="earlier",
+        pr=7,
+        repository="octo/shop",
+        requested_at=EVENING - timedelta(hours=1),
+        commit=commit,
+        images={"webapp": "shop:0", "worker": "shop-worker:0"},
+        stack=STACK,
+    )
+    return Good(request=request, generation=1)
+
+
+def outcome_of(closing: Closing, request: Request) -> Outcome:
     """The outcome of this very request, which must be there."""
     outcome = closing.of(request.id)
     assert outcome is not None, f"no outcome for {request.id} among {closing.outcomes}"

@@ -3,12 +3,27 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from temporalio import activity
 
-from stack.models import Application, Attempt, Check, Claim, Claiming, ReceiptItem, Removal, SecretsReport, Settlement, Urls
+from stack.models import (
+    Application,
+    Attempt,
+    Check,
+    Claim,
+    Claiming,
+    Good,
+    Outcome,
+    ReceiptItem,
+    Removal,
+    SecretsReport,
+    Settlement,
+    Urls,
+)
 
+MIDNIGHT = datetime(2026, 5, 5, tzinfo=UTC)
 URLS = Urls(webapp="http://pr-7.test", temporal_ui="http://temporal-pr-7.test")
 
 
@@ -20,8 +35,12 @@ class World:
         self.calls: list[str] = []
         self.timeline: list[str] = []
         self.settled: list[Settlement] = []
+        self.applied: list[str] = []
+        """Commits, in the order in which they were applied."""
         self.claims: dict[str, int] = {}
         self.answers: dict[str, Callable[[], Any]] = {}
+        self.good: Good | None = None
+        """What every claim says to be running well."""
         self.gates: dict[str, asyncio.Event] = {}
         self.begun: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -52,7 +71,8 @@ class World:
     @activity.defn(name="claim")
     async def claim(self, claiming: Claiming) -> Claim:
         generation = self.claims.setdefault(claiming.request.id, len(self.claims) + 1)
-        default = Claim(generation=generation, accepted=True, urls=URLS if claiming.request.kind == "deploy" else None)
+        urls = URLS if claiming.request.kind == "deploy" else None
+        default = Claim(generation=generation, accepted=True, urls=urls, good=self.good, expires_at=MIDNIGHT)
         claim: Claim = await self.perform("claim", generation, default)
         return claim
 
@@ -60,6 +80,16 @@ class World:
     async def settle(self, settlement: Settlement) -> None:
         self.settled.append(settlement)
         await self.perform("settle", settlement.outcome.generation)
+
+    @activity.defn(name="extend")
+    async def extend(self, claiming: Claiming) -> Claim:
+        outcome = Outcome(request_id=claiming.request.id, state="ready", pr=7, generation=1, sha="aaaaaaa", urls=URLS, note="pinned")
+        claim: Claim = await self.perform("extend", 1, Claim(generation=1, accepted=True, current=outcome))
+        return claim
+
+    @activity.defn(name="check_images")
+    async def check_images(self, attempt: Attempt) -> Check:
+        return await self._check("check_images", attempt)
 
     @activity.defn(name="prepare_namespace")
     async def prepare_namespace(self, attempt: Attempt) -> None:
@@ -81,6 +111,7 @@ class World:
     @activity.defn(name="apply_stack")
     async def apply_stack(self, application: Application) -> None:
         assert application.secrets.keys == ("KEY",)
+        self.applied.append(application.attempt.request.commit)
         await self.perform("apply_stack", application.attempt.generation)
 
     @activity.defn(name="await_ready")
@@ -105,8 +136,9 @@ class World:
 
     @activity.defn(name="delete_namespace")
     async def delete_namespace(self, removal: Removal) -> ReceiptItem:
-        await self.perform("delete_namespace", removal.generation)
-        return ReceiptItem(object=f"Namespace {removal.namespace}", existed=True, seen_gone=True, seconds=0.1)
+        gone = ReceiptItem(object=f"Namespace {removal.namespace}", existed=True, seen_gone=True, seconds=0.1)
+        item: ReceiptItem = await self.perform("delete_namespace", removal.generation, gone)
+        return item
 
     @activity.defn(name="drop_databases")
     async def drop_databases(self, removal: Removal) -> tuple[ReceiptItem, ...]:
@@ -121,6 +153,8 @@ class World:
 STEPS = (
     "claim",
     "settle",
+    "extend",
+    "check_images",
     "prepare_namespace",
     "prepare_template",
     "create_databases",

@@ -1,7 +1,6 @@
 """What DeployPreview does, in which order, and what each caller learns."""
 
 import pytest
-from temporalio.client import WorkflowFailureError
 
 from stack.errors import ForeignNamespaceError, RejectedError, UnavailableError
 from stack.models import Category, Check, Claim, Diagnosis, Outcome, SecretsReport
@@ -119,14 +118,3 @@ async def test_a_teardown_removes_the_namespace_even_if_the_databases_cannot_be_
     assert "password authentication failed" in outcome.diagnosis.summary
     assert outcome.receipt is not None
     assert [item.object for item in outcome.receipt.items] == [f"Namespace {desk.namespace}"]
-
-
-async def test_an_operator_who_cancels_stops_the_attempt_and_the_record_says_so(desk: Desk, world: World) -> None:
-    world.block("await_ready")
-    handle, _ = await desk.deploy("abcdef1")
-    await world.begun["await_ready"].wait()
-    await handle.cancel()
-    with pytest.raises(WorkflowFailureError):
-        await handle.result()
-    assert world.timeline[-3:] == ["end await_ready:1", "settle:1", "end settle:1"]
-    assert world.settled[-1].outcome.state == "cancelled"

@@ -1,0 +1,11 @@
+"""Every place where a workflow does something else than an older version of it did, by the ID under which Temporal remembers that.
+
+A run that is open while the worker is replaced goes on with the code of the new one. Where the new code would send other commands for what
+has already happened, it asks `workflow.patched(ID)` and keeps the old way for runs that have gone it. `tests/replay` replays histories of
+every version. An ID goes when no history that old can be open or asked any more (the retention of the Temporal namespace).
+"""
+
+from typing import Final
+
+CANCEL_UNDOES: Final = "cancel-undoes-the-attempt"
+"""A cancelled deploy removes the new preview that it made, or goes back to what was there; before, it only stopped."""
