@@ -1,0 +1,23 @@
+"""Everything that exists for a pull request, for assertions and for people."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Residue:
+    """What there is of one pull request. Equal stacks have equal values, whatever happened on the way."""
+
+    namespaces: Sequence[str] = field(default_factory=list)
+    """With the generation that is written on it."""
+    objects: Sequence[str] = field(default_factory=list)
+    """`Kind/name`, without what controllers made."""
+    databases: Sequence[str] = field(default_factory=list)
+    """Each with its owner, and with what is not as it should be."""
+    roles: Sequence[str] = field(default_factory=list)
+    locks: Sequence[str] = field(default_factory=list)
+    open_runs: Sequence[str] = field(default_factory=list)
+
+    @property
+    def is_nothing(self) -> bool:
+        return self == Residue()

@@ -1,0 +1,136 @@
+"""Where a simulation is put together: one seed, one world."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+from gateways.postgres_databases import STACK_MARK, PostgresDatabases
+from gateways.records import KEY, ClusterRecords
+from stack.manifests.blueprint import Postgres
+from stack.models import Record
+from stack.names import ANNOTATION_GENERATION, DATABASE_SECRET, Names
+from stack.settings import Settings
+from tests.fakes.postgres import FakePostgres
+from tests.simulation.callers import Callers, namespace_of
+from tests.simulation.chance import Chance
+from tests.simulation.clock import VirtualLoop, run_virtually
+from tests.simulation.cluster import CalledCluster, LivingCluster
+from tests.simulation.controllers import Controllers
+from tests.simulation.outside import SimulatedFrontends, SimulatedSecrets, SimulatedTemplates, SimulatedWeb, over
+from tests.simulation.residue import Residue
+from tests.simulation.temporal.client import SimulatedClient
+from tests.simulation.temporal.service import Service
+from tests.simulation.traffic import Traffic
+from tests.simulation.wiring import WORKFLOWS, build_activities
+
+T = TypeVar("T")
+
+AWAY_SECONDS: Final = 2.0
+"""Until there is another process after one was lost."""
+MADE_BY_CONTROLLERS: Final = ("Pod/", "ReplicaSet/", "Event/")
+
+
+class World:
+    """Kubernetes, PostgreSQL, the public page, the production Temporal, the worker, and those who ask for previews."""
+
+    def __init__(self, seed: int = 0) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        self.seed, self.chance, self.settings = seed, Chance(seed), Settings.from_env({})
+        self.traffic = Traffic(self.chance)
+        self.cluster = LivingCluster(loop.utc_now)
+        self.cluster.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.settings.home_namespace}})
+        self.controllers = Controllers(self.cluster, self.chance, loop)
+        self.postgres = FakePostgres(over(self.traffic))
+        self.service = Service(WORKFLOWS, build_activities(self._gateways(loop)), self.chance)
+        self.client = SimulatedClient(self.service)
+        self.callers = Callers(self.client)
+        self.traffic.crash = self.kill
+        self.traffic.cut_off = self.cut_off
+
+    def kill(self, away: float = AWAY_SECONDS) -> None:
+        """kill -9 of the worker."""
+        self.service.worker.kill(away)
+
+    def cut_off(self, away: float = AWAY_SECONDS) -> None:
+        """The worker goes on working and Temporal does not hear from it any more."""
+        self.service.worker.cut_off(away)
+
+    async def settled(self) -> None:
+        """Every run has ended, and so has what was still on its way."""
+        while any(run.is_open for run in self.service.runs):
+            await asyncio.sleep(1)
+        await asyncio.sleep(60)
+
+    def record(self, pr: int = 1) -> Record | None:
+        """What is known of the pull request."""
+        config_map = self.cluster.get("ConfigMap", Names(namespace_of(pr)).record, self.settings.home_namespace)
+        return None if config_map is None else Record.model_validate_json(config_map["data"][KEY])
+
+    def residue(self, pr: int = 1) -> Residue:
+        """All that exists for the pull request now, apart from its record."""
+        names = Names(namespace_of(pr))
+        return Residue(
+            namespaces=self._namespaces(names),
+            objects=[name for name in self.cluster.names_in(names.namespace) if not name.startswith(MADE_BY_CONTROLLERS)],
+            databases=[self._database(name) for name in names.databases if name in self.postgres.databases],
+            roles=[self._role(name, names) for name in names.roles if name in self.postgres.roles],
+            locks=sorted(self.postgres.locks),
+            open_runs=[run.workflow_type for run in self.service.runs if run.is_open and run.workflow_id == names.workflow_id],
+        )
+
+    def _namespaces(self, names: Names) -> list[str]:
+        found = self.cluster.get("Namespace", names.namespace)
+        if found is None:
+            return []
+        going = " (going)" if "deletionTimestamp" in found["metadata"] else ""
+        return [f"generation {found['metadata'].get('annotations', {}).get(ANNOTATION_GENERATION)}{going}"]
+
+    def _database(self, name: str) -> str:
+        found = self.postgres.databases[name]
+        state = f"{name} of {found.owner}, from {found.template}"
+        if not found.connectable or found.public or found.holds - {found.owner} or (found.holds and found.schema_name != name):
+            state += f", not finished: {found}"
+        return state
+
+    def _role(self, name: str, names: Names) -> str:
+        """Its password must be the one that the namespace's Secret has, for then the pods can sign in."""
+        role, secret = self.postgres.roles[name], self.cluster.get("Secret", DATABASE_SECRET, names.namespace)
+        assert role.comment == STACK_MARK + names.namespace, role
+        known = [_verifier(value) for value in (secret or {}).get("data", {}).values()]
+        return f"{name} limit {role.limit}, password {'known' if role.verifier in known else 'in no Secret'}"
+
+    def _gateways(self, loop: VirtualLoop) -> dict[str, Any]:
+        cluster = CalledCluster(self.cluster, self.traffic, self.settings.home_namespace)
+        frontends = SimulatedFrontends(self.cluster, self.traffic)
+        return {
+            "cluster": cluster,
+            "records": ClusterRecords(cluster, self.settings.home_namespace),
+            "settings": self.settings,
+            "postgres": Postgres("postgres.test", 5432),
+            "clock": loop.utc_now,
+            "databases": PostgresDatabases(self.postgres),
+            "templates": SimulatedTemplates(self.postgres, self.traffic),
+            "source": SimulatedSecrets(self.traffic),
+            "web": SimulatedWeb(self.cluster, self.traffic),
+            "frontends": frontends,
+        }
+
+
+def _verifier(value: str) -> str:
+    from base64 import b64decode
+
+    return "verifier of " + b64decode(value).decode()
+
+
+def simulate(play: Callable[[World], Coroutine[Any, Any, T]], seed: int = 0) -> T:
+    """Plays in a world of its own, to the end."""
+
+    async def whole() -> T:
+        world = World(seed)
+        try:
+            return await play(world)
+        finally:
+            world.service.end()
+
+    return run_virtually(whole())
