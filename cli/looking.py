@@ -9,10 +9,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from cli.report import rows
 from cli.temporal import connect, translated
+from stack.baton import DEPLOY_WORKFLOW, STATUS_QUERY, TEARDOWN_WORKFLOW, Closing
 from stack.models import Outcome, State
 from stack.names import Names
 from workflows.attributes import COMMIT, PHASE, PR, REPOSITORY, URL
-from workflows.baton import DEPLOY_WORKFLOW, STATUS_QUERY, TEARDOWN_WORKFLOW, Closing
 
 
 @dataclass(frozen=True)

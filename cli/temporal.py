@@ -6,17 +6,15 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle, WorkflowQueryFailedError
-from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import CancelledError
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 from temporalio.service import RPCError, RPCStatusCode
 
-from gateways import production
+from cli.waits import waits
+from gateways import production, runs
+from stack.baton import OUTCOME_QUERY, Closing
 from stack.errors import UnavailableError
-from stack.models import Outcome, Request, State, TeardownRequest
-from stack.names import Names
-from workflows.attributes import of_request
-from workflows.baton import DEPLOY_WORKFLOW, OUTCOME_QUERY, REQUEST_SIGNAL, TEARDOWN_WORKFLOW, Baton, Closing
+from stack.models import Outcome, Request, State
 
 POLL = timedelta(milliseconds=500)
 """How often the progress is asked for; the verdict itself arrives at once."""
@@ -52,22 +50,9 @@ def translated(did: str) -> Iterator[None]:
 
 
 async def send(client: Client, namespace: str, request: Request, task_queue: str) -> Handle:
-    """Hands the request to the open run of this pull request, or starts the right one: one call, no gap in between."""
+    """Hands the request to the open run of this pull request, or starts the right one."""
     with translated("handing the request to Temporal"):
-        return await client.start_workflow(
-            TEARDOWN_WORKFLOW if isinstance(request, TeardownRequest) else DEPLOY_WORKFLOW,
-            Baton(namespace=namespace),
-            id=Names(namespace).workflow_id,
-            task_queue=task_queue,
-            result_type=Closing,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            start_signal=REQUEST_SIGNAL,
-            start_signal_args=[request],
-            search_attributes=TypedSearchAttributes(of_request(request)),
-            static_summary=f"Pull request {request.pr} of {request.repository}",
-            static_details="One pull request's preview. Requests arrive as signals; what happens now is under Current Details.",
-        )
+        return await runs.send(client, namespace, request, task_queue)
 
 
 async def follow(handle: Handle, request: Request, patience: timedelta, tell: Callable[[Outcome], None]) -> Outcome:
@@ -105,7 +90,14 @@ async def _ask(handle: Handle, request_id: str, progress: Callable[[Outcome | No
         if outcome is not None and outcome.state != "running":
             return outcome
         if outcome is not None:
-            progress(outcome)
+            progress(await _with_waits(handle, outcome))
+
+
+async def _with_waits(handle: Handle, outcome: Outcome) -> Outcome:
+    """With what its steps wait for, in their own words."""
+    with suppress(RPCError):
+        return outcome.model_copy(update={"waits_for": await waits(handle)})
+    return outcome
 
 
 async def _result(handle: Handle, request: Request) -> Outcome:

@@ -1,6 +1,6 @@
 """What the project needs of the shared PostgreSQL, as a Protocol."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from stack.databases import DatabasePlan
@@ -19,3 +19,6 @@ class Databases(Protocol):
 
     async def drop(self, names: Names, guard: Guard) -> tuple[ReceiptItem, ...]:
         """Takes away all that a stack can have, and looks whether it is gone; an item that is not gone says what holds it."""
+
+    async def survey(self) -> Mapping[str, tuple[str, ...]]:
+        """Namespace → its databases and roles that are there and bear our mark, such as `Role pr_1`: what `drop` would take away."""

@@ -77,8 +77,10 @@ class KubernetesCluster:
         request = Request("PATCH", path, "annotating", label(kind, name, namespace), STRICT, change, MERGE)
         return (await self._session.call(request, accept={HTTPStatus.NOT_FOUND})).ok
 
-    async def delete(self, kind: str, name: str, namespace: str | None = None, *, uid: str | None = None) -> bool:
-        options = deletion(uid=uid)
+    async def delete(
+        self, kind: str, name: str, namespace: str | None = None, *, uid: str | None = None, version: str | None = None
+    ) -> bool:
+        options = deletion(uid=uid, version=version)
         request = Request("DELETE", KINDS[kind].path(namespace, name), "deleting", label(kind, name, namespace), body=options)
         return (await self._session.call(request, accept={HTTPStatus.NOT_FOUND})).ok
 
@@ -129,11 +131,12 @@ def content(answer: Answer, request: Request) -> Mapping[str, Any]:
     return body
 
 
-def deletion(*, uid: str | None = None, grace: timedelta | None = None) -> Mapping[str, Any]:
+def deletion(*, uid: str | None = None, version: str | None = None, grace: timedelta | None = None) -> Mapping[str, Any]:
     """DeleteOptions. What belongs to the object goes too, afterwards; a Job's pods would stay otherwise."""
     options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"}
-    if uid is not None:
-        options["preconditions"] = {"uid": uid}
+    preconditions = {"uid": uid, "resourceVersion": version}
+    if given := {name: value for name, value in preconditions.items() if value is not None}:
+        options["preconditions"] = given
     if grace is not None:
         options["gracePeriodSeconds"] = int(grace.total_seconds())
     return options

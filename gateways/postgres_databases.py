@@ -6,7 +6,8 @@ a database's comment names the template that it was cloned from. What does not b
 """
 
 import asyncio
-from collections.abc import Coroutine
+from collections import defaultdict
+from collections.abc import Coroutine, Mapping
 from typing import Final
 
 from gateways.database import Guard
@@ -20,6 +21,17 @@ from stack.names import MANAGER, Names
 
 STACK_MARK: Final = f"{MANAGER}: stack "
 """Begins the comment of every role that was made for a stack; the namespace follows."""
+
+
+MADE: Final = """
+    WITH made AS (SELECT oid, rolname, shobj_description(oid, 'pg_authid') AS mark FROM pg_roles)
+    SELECT substr(mark, length(%(begin)s) + 1), 'Role', rolname::text FROM made WHERE starts_with(mark, %(begin)s)
+    UNION ALL
+    SELECT substr(mark, length(%(begin)s) + 1), 'Database', datname::text
+    FROM pg_database JOIN made ON made.oid = datdba WHERE starts_with(mark, %(begin)s)
+    ORDER BY 1, 2, 3
+"""
+"""Namespace, kind and name of everything that was made for a stack."""
 
 
 class PostgresDatabases:
@@ -43,6 +55,14 @@ class PostgresDatabases:
             databases = [await release_database(connection, name, mark) for name in names.databases]
             roles = [await release_role(connection, name, mark) for name in names.roles]
         return (*databases, *roles)
+
+    async def survey(self) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = defaultdict(tuple)
+        async with self._server.connect() as connection:
+            for namespace, kind, name in await (await connection.execute(MADE, {"begin": STACK_MARK})).fetchall():
+                if name in (*Names(namespace).databases, *Names(namespace).roles):
+                    found[namespace] += (f"{kind} {name}",)
+        return dict(found)
 
     async def _complete(self, clone: Clone, found: Found | None) -> None:
         """From whatever state an earlier attempt left it in."""

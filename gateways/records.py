@@ -1,5 +1,6 @@
 """What is known of each pull request beyond the life of its namespace: one ConfigMap per record in the deployer's own namespace."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +12,8 @@ from stack.models import Record
 from stack.names import ANNOTATION_REPOSITORY, LABEL_PR, MANAGED_BY, MANAGER, Names
 
 KEY = "record"
+PREFIX = Names("").record
+"""Of the names of all records."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,13 @@ class Stored:
     version: str
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """A record that is there and cannot be understood: nobody knows what it says, so nothing may follow from it."""
+
+    why: str
+
+
 class Records(Protocol):
     """Reads and moves records forward; a writer that read an old version gets ConflictError."""
 
@@ -29,6 +39,12 @@ class Records(Protocol):
 
     async def advance(self, names: Names, record: Record, *, after: Stored | None) -> None:
         """Writes `record` in place of what was read as `after` (None: nothing). ConflictError if somebody else wrote in between."""
+
+    async def all(self) -> Mapping[str, Stored | Unreadable]:
+        """Namespace → its record, for all that are known."""
+
+    async def forget(self, names: Names, stored: Stored) -> bool:
+        """Removes the record as it was read. False if it is gone already; ConflictError if somebody wrote in between."""
 
     async def confirm(self, names: Names, generation: int) -> None:
         """OutdatedError unless `generation` is still the accepted one: called right before whatever changes the world."""
@@ -54,6 +70,14 @@ class ClusterRecords:
         elif not await self._cluster.create(config_map):
             raise ConflictError("creating", obj=f"ConfigMap {self._home}/{names.record}", answer="somebody else made it in between")
 
+    async def all(self) -> Mapping[str, Stored | Unreadable]:
+        found = await self._cluster.list_objects("ConfigMap", self._home, selector=f"{MANAGED_BY}={MANAGER}")
+        named = {config_map["metadata"]["name"]: config_map for config_map in found}
+        return {name.removeprefix(PREFIX): _stored(config_map) for name, config_map in named.items() if name.startswith(PREFIX)}
+
+    async def forget(self, names: Names, stored: Stored) -> bool:
+        return await self._cluster.delete("ConfigMap", names.record, self._home, version=stored.version)
+
     async def confirm(self, names: Names, generation: int) -> None:
         stored = await self.read(names)
         accepted = 0 if stored is None else stored.record.generation
@@ -75,6 +99,13 @@ class ClusterRecords:
             "metadata": metadata,
             "data": {KEY: record.model_dump_json(by_alias=True, exclude_none=True)},
         }
+
+
+def _stored(config_map: Object) -> Stored | Unreadable:
+    try:
+        return Stored(_parse(config_map), config_map["metadata"]["resourceVersion"])
+    except RejectedError as error:
+        return Unreadable(str(error))
 
 
 def _parse(config_map: Object) -> Record:

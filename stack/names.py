@@ -5,6 +5,7 @@ of at most 63 characters for Kubernetes, identifiers of at most 63 bytes for Pos
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -113,6 +114,16 @@ def namespace_for(pr: int, app: str, template: str) -> str:
         return full
     digest = hashlib.sha256(full.encode()).hexdigest()[:8]
     return f"{full[: limit - 9].rstrip('-')}-{digest}"
+
+
+def could_be(namespace: str, template: str) -> bool:
+    """Whether the template can have given this name, for whatever pull request and app. Another installation's names are none of ours."""
+    pattern = re.escape(template).replace(r"\{pr\}", "[1-9][0-9]{0,8}").replace(r"\{app\}", "[a-z]([-a-z0-9]{0,38}[a-z0-9])?")
+    if re.fullmatch(pattern, namespace):
+        return True
+    limit, longest = IDENTIFIER_LIMIT - LONGEST_SUFFIX, template.replace("{pr}", "9" * 9).replace("{app}", "x" * 40)
+    cut = len(longest) > limit >= len(namespace) > limit - 12
+    return cut and namespace.startswith(re.split(r"\{pr\}|\{app\}", template)[0]) and bool(re.search("-[0-9a-f]{8}$", namespace))
 
 
 def template_databases(server_version: str) -> tuple[str, str]:

@@ -1,13 +1,14 @@
 """The installation's settings. Nothing else reads the environment."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
 from pydantic import Field, ValidationError
 
 from stack.errors import InvalidInputError
-from stack.model import Model
+from stack.model import Duration, Model
 
 PREFIX = "PREVIEWS_"
 
@@ -49,6 +50,13 @@ class Settings(Model):
     server_image: str = "docker.io/temporalio/server:{version}"
     admin_tools_image: str = "docker.io/temporalio/admin-tools:{version}"
     ui_image: str = "docker.io/temporalio/ui:2.54.1"
+
+    cleanup_every: Duration = Field(timedelta(minutes=15), ge=timedelta(minutes=1), le=timedelta(days=1))
+    """How often the clean-up runs, such as 15m; `starter.py schedule apply` makes it so."""
+    forge_url: str = Field("https://api.github.com", pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$")
+    """Where the forge's REST API is; GitHub Enterprise Server has it under /api/v3."""
+    forge_token_file: Path | None = None
+    """File with a token that may read pull requests. Without it the forge is not asked, and previews of closed ones only expire."""
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:

@@ -403,6 +403,35 @@ async def test_what_somebody_else_made_is_neither_taken_over_nor_dropped(server:
         connection.execute("DROP DATABASE pr_1_app")
 
 
+async def test_a_survey_tells_what_a_drop_would_take(server: Server, databases: PostgresDatabases) -> None:
+    assert await databases.survey() == {}
+    await asyncio.gather(databases.create(plan("pr-1"), allowed), databases.create(plan("pr-2"), allowed))
+    with server.superuser() as connection:
+        connection.execute("DROP DATABASE pr_2_app")
+        connection.execute("UPDATE pg_database SET datconnlimit = -2 WHERE datname = 'pr_2_temporal'")
+    found = await databases.survey()
+    assert found == {
+        "pr-1": ("Database pr_1_app", "Database pr_1_temporal", "Database pr_1_visibility", "Role pr_1", "Role pr_1_app"),
+        "pr-2": ("Database pr_2_temporal", "Database pr_2_visibility", "Role pr_2", "Role pr_2_app"),
+    }
+    for namespace, items in found.items():
+        assert {item.object for item in await databases.drop(Names(namespace), allowed) if item.existed} == set(items)
+
+
+async def test_a_survey_tells_nothing_of_others(server: Server, databases: PostgresDatabases) -> None:
+    """Neither of what has no mark, nor of another name's under a mark, which a drop would not take either."""
+    with server.superuser() as connection:
+        connection.execute("CREATE ROLE pr_3")
+        connection.execute("CREATE DATABASE pr_3_app OWNER pr_3 TEMPLATE template0")
+        connection.execute("CREATE ROLE somebody")
+        connection.execute("COMMENT ON ROLE somebody IS 'temporal-previews: stack pr-3'")
+        try:
+            assert await databases.survey() == {}
+        finally:
+            connection.execute("DROP DATABASE pr_3_app")
+            connection.execute("DROP ROLE pr_3, somebody")
+
+
 async def test_a_wrong_password_is_for_a_person(server: Server, tmp_path: Path) -> None:
     (tmp_path / "url").write_text(server.url(password="wrong-one"))
     with pytest.raises(RejectedError, match="password authentication failed") as caught:

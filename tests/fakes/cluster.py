@@ -106,12 +106,14 @@ class FakeCluster:
         self.put({**item, "metadata": {**item["metadata"], "annotations": kept}})
         return True
 
-    async def delete(self, kind: str, name: str, namespace: str | None = None, *, uid: str | None = None) -> bool:
+    async def delete(
+        self, kind: str, name: str, namespace: str | None = None, *, uid: str | None = None, version: str | None = None
+    ) -> bool:
         self._fail_if_told("delete", kind)
         item = self._objects.get((kind, namespace or "", name))
         if item is None:
             return False
-        self._check_preconditions({"kind": kind, "metadata": {"name": name, **({"uid": uid} if uid else {})}}, item)
+        self._check_preconditions({"kind": kind, "metadata": {"name": name, "uid": uid, "resourceVersion": version}}, item)
         self.calls.append(f"delete {label(kind, name, namespace)}")
         if kind == "Namespace":
             self._terminate(item)
