@@ -2,11 +2,15 @@
 
 import json
 import sys
+from collections.abc import Callable
+from time import monotonic
 from typing import Any, Protocol, TextIO
 
 from stack.models import Diagnosis, Outcome, Receipt
 
-JSON_FIELDS = {"state", "pr", "generation", "sha", "urls", "seconds", "diagnosis", "receipt", "note"}
+LONG_SECONDS = 10
+"""A wait that lasts is worth a line of its own."""
+JSON_FIELDS = {"state", "pr", "generation", "sha", "urls", "seconds", "diagnosis", "receipt", "note", "temporal_away", "expires_at"}
 
 
 class Reporter(Protocol):
@@ -16,17 +20,28 @@ class Reporter(Protocol):
 
 
 class PlainReporter:
-    """One line for each step as it ends: for CI logs, where nothing can be overwritten."""
+    """One line for each step as it ends, and what is waited for when that takes long: for CI logs, where nothing can be overwritten."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = monotonic) -> None:
+        self._stream, self._clock = stream, clock
         self._told: set[str] = set()
+        self._wait, self._since = "", clock()
 
     def __call__(self, outcome: Outcome) -> None:
         for step, seconds in outcome.seconds.items():
             if step not in self._told:
                 self._told.add(step)
                 print(f"  {step:<12} {seconds:7.2f} s", file=self._stream, flush=True)
+        self._tell_wait(outcome)
+
+    def _tell_wait(self, outcome: Outcome) -> None:
+        """Once for each reason, when it has lasted."""
+        wait = (outcome.waits_for or outcome.note) if outcome.state == "running" else ""
+        if wait != self._wait:
+            self._wait, self._since = wait, self._clock()
+        elif wait and wait not in self._told and self._clock() - self._since >= LONG_SECONDS:
+            self._told.add(wait)
+            print(f"  … {wait}", file=self._stream, flush=True)
 
 
 class TerminalReporter(PlainReporter):
@@ -38,7 +53,7 @@ class TerminalReporter(PlainReporter):
         self._stream.write(self.CLEAR)
         super().__call__(outcome)
         if outcome.state == "running" and outcome.note:
-            self._stream.write(f"  … {outcome.note}")
+            self._stream.write(f"  … {outcome.note}" + (f": {outcome.waits_for}" if outcome.waits_for else ""))
         self._stream.flush()
 
 
@@ -58,6 +73,8 @@ def as_text(outcome: Outcome, elapsed: float | None = None) -> str:
     lines = [f"Pull request {outcome.pr}: {outcome.state}{took}" + (f" ({outcome.note})" if outcome.note else "")]
     if outcome.urls is not None:
         lines += [f"  page         {outcome.urls.webapp}", f"  temporal-ui  {outcome.urls.temporal_ui}"]
+    if outcome.temporal_away is not None:
+        lines.append(f"  temporal was away {outcome.temporal_away:.1f} s")
     if outcome.receipt is not None:
         lines += receipt_lines(outcome.receipt)
     if outcome.diagnosis is not None:

@@ -57,7 +57,7 @@ class Server:
         shared = {"listen_addresses": self.address, "port": str(self.port), "unix_socket_directories": str(POSTGRES_SOCKETS)}
         if self.name != "previews":
             return {**shared, "shared_buffers": "64MB"}
-        return {**shared, "max_connections": "100", "ssl": "on", "ssl_cert_file": "server.crt", "ssl_key_file": "server.key"}
+        return {**shared, "max_connections": "200", "ssl": "on", "ssl_cert_file": "server.crt", "ssl_key_file": "server.key"}
 
 
 def previews(ports: Ports) -> Server:

@@ -186,6 +186,8 @@ class Outcome(Model):
     note: str = ""
     expires_at: AwareDatetime | None = None
     """When the clean-up may take the preview away; None: not before somebody asks for it (pinned, or nothing is there)."""
+    waits_for: str = ""
+    """While it runs: what its steps say that they wait for."""
     temporal_away: float | None = None
     """Seconds for which an update left the preview without its own Temporal."""
 

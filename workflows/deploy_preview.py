@@ -195,7 +195,7 @@ class DeployPreview(Owner):
         with self._step("images"):
             require(
                 await workflow.execute_activity_method(
-                    ImageActivities.check_images, attempt, **PREPARE, summary="whether the new images of the temporal pod can be pulled"
+                    ImageActivities.check_images, attempt, **ROLLOUT, summary="whether the new images of the temporal pod can be pulled"
                 )
             )
 

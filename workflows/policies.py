@@ -30,6 +30,9 @@ class Policy(TypedDict):
     heartbeat_timeout: NotRequired[timedelta]
 
 
+OUTAGE: Final = timedelta(hours=2)
+"""How long a step goes on trying while a service that it needs is away. Whatever is wrong with the stack itself ends much earlier."""
+
 HEARTBEAT: Final = timedelta(seconds=10)
 """A worker that is lost is noticed after this long."""
 
@@ -47,19 +50,19 @@ def _bounded(attempt: timedelta, whole: timedelta | None, *, waits: bool = False
     return config
 
 
-QUICK: Final = _bounded(timedelta(seconds=15), timedelta(minutes=10))
+QUICK: Final = _bounded(timedelta(seconds=15), OUTAGE)
 """A few calls that answer at once."""
 
-PREPARE: Final = _bounded(timedelta(minutes=3), timedelta(minutes=10), waits=True)
+PREPARE: Final = _bounded(timedelta(minutes=3), OUTAGE, waits=True)
 """Calls that may first have to wait: for a namespace that is still Terminating, or for a lock."""
 
-TEMPLATE: Final = _bounded(timedelta(minutes=10), timedelta(minutes=30), waits=True)
+TEMPLATE: Final = _bounded(timedelta(minutes=10), OUTAGE, waits=True)
 """Making the template databases of a Temporal version, once per version."""
 
-ROLLOUT: Final = _bounded(timedelta(minutes=30), timedelta(minutes=40), waits=True)
+ROLLOUT: Final = _bounded(timedelta(minutes=30), OUTAGE, waits=True)
 """Waiting for workloads; the stack file's own deadlines end it much earlier."""
 
-VERIFY: Final = _bounded(timedelta(minutes=2), timedelta(minutes=5), waits=True)
+VERIFY: Final = _bounded(timedelta(minutes=2), OUTAGE, waits=True)
 """Looking at the running preview from outside."""
 
 DELETE: Final = _bounded(timedelta(minutes=2), None, waits=True)

@@ -1,0 +1,62 @@
+"""A service that the deploy needs is away for a while: the run waits, says what it waits for, and goes on when it is back."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+
+from local.family import PLATFORM
+from tests.e2e import chaos
+from tests.e2e.platform import Preview
+
+HANDED_OVER_SECONDS = 1.5
+"""After these starter.py has reached Temporal, and the run is at its first steps."""
+AWAY_SECONDS = 45
+"""Longer than every single call, than a watch heals by itself (30 s), and than the heartbeat timeout."""
+
+
+@contextmanager
+def stopped(program: str) -> Iterator[None]:
+    PLATFORM.stop(program)
+    try:
+        yield
+    finally:
+        PLATFORM.start(program)
+
+
+@contextmanager
+def silent_api_server() -> Iterator[None]:
+    """It accepts connections and answers nothing: worse than being away."""
+    servers = chaos.api_servers()
+    for pid in servers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in servers:
+            os.kill(pid, signal.SIGCONT)
+
+
+OUTAGES = [
+    pytest.param(silent_api_server, "waits", id="Kubernetes"),
+    pytest.param(lambda: stopped("postgres-previews"), "PostgreSQL", id="PostgreSQL"),
+    pytest.param(lambda: stopped("temporal"), "Temporal or its worker does not answer", id="Temporal"),
+]
+
+
+@pytest.mark.parametrize(("outage", "said"), OUTAGES)
+def test_a_deploy_outlasts_an_outage_and_says_what_it_waits_for(
+    preview: Preview, outage: Callable[[], AbstractContextManager[None]], said: str
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        deploying = pool.submit(preview.deploy)
+        time.sleep(HANDED_OVER_SECONDS)
+        with outage():
+            time.sleep(AWAY_SECONDS)
+        result = deploying.result()
+    assert result.code == 0, result
+    assert said in result.err, result
