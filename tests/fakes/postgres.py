@@ -107,12 +107,12 @@ class FakeConnection:
             return Rows(await self._server.send(SHORT[text], False, lambda: QUERIES[text](self._server, self, *parameters)))
         for pattern, perform in STATEMENTS:
             if found := pattern.fullmatch(text):
-                words = [word.replace("''", "'") for word in found.groups()]
+                words = [word and word.replace("''", "'") for word in found.groups()]
                 await self._server.send(_without_secret(text), True, lambda: self._change(perform, words))  # noqa: B023 (awaited here)
                 return Rows([])
         raise AssertionError(f"the fake PostgreSQL does not understand: {text}")
 
-    def _change(self, perform: Callable[..., Undo | None], words: Sequence[str]) -> None:
+    def _change(self, perform: Callable[..., Undo | None], words: Sequence[str | None]) -> None:
         undo = perform(self._server, self._database, *words)
         if self._undo is not None and undo is not None:
             self._undo.append(undo)

@@ -155,9 +155,10 @@ def _open(server: Server, _database: str, name: str) -> None:
     _found(server, name).connectable = True
 
 
-def _drop_database(server: Server, _database: str, name: str) -> None:
-    _found(server, name)
-    del server.databases[name]
+def _drop_database(server: Server, _database: str, if_exists: str | None, name: str) -> None:
+    if not if_exists:
+        _found(server, name)
+    server.databases.pop(name, None)
 
 
 def _name_schema(server: Server, database: str) -> Undo:
@@ -176,11 +177,12 @@ def _drop_owned(server: Server, _database: str, name: str) -> None:
     _role(server, name)
 
 
-def _drop_role(server: Server, _database: str, name: str) -> None:
-    _role(server, name)
+def _drop_role(server: Server, _database: str, if_exists: str | None, name: str) -> None:
+    if not if_exists:
+        _role(server, name)
     if held := [each for each, database in server.databases.items() if database.owner == name or name in database.holds]:
         raise errors.DependentObjectsStillExist(f'role "{name}" cannot be dropped because of {held}')
-    del server.roles[name]
+    server.roles.pop(name, None)
 
 
 NAME = r'"([^"]+)"'
@@ -196,10 +198,10 @@ STATEMENTS: Final[list[tuple[re.Pattern[str], Callable[..., Undo | None]]]] = [
         (f"COMMENT ON DATABASE {NAME} IS {TEXT}", _comment_database),
         (f"REVOKE ALL ON DATABASE {NAME} FROM PUBLIC", _revoke),
         (f"ALTER DATABASE {NAME} ALLOW_CONNECTIONS true", _open),
-        (rf"DROP DATABASE {NAME} WITH \(FORCE\)", _drop_database),
+        (rf"DROP DATABASE (IF EXISTS )?{NAME} WITH \(FORCE\)", _drop_database),
         (r"UPDATE schema_version SET db_name = current_database\(\)", _name_schema),
         (f"REASSIGN OWNED BY {NAME} TO {NAME}", _reassign),
         (f"DROP OWNED BY {NAME}", _drop_owned),
-        (f"DROP ROLE {NAME}", _drop_role),
+        (f"DROP ROLE (IF EXISTS )?{NAME}", _drop_role),
     )
 ]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -79,7 +80,8 @@ class Callers:
 
     def _ask(self, request: Asked, *, patient: bool) -> Job:
         work = self._send_and_follow(request) if patient else self._send_and_wait(request)
-        job = Job(request, asyncio.create_task(work, name=f"job {request.id}"))
+        # in a context of its own: it may be asked for in the middle of a worker's call, and is none
+        job = Job(request, asyncio.get_running_loop().create_task(work, name=f"job {request.id}", context=Context()))
         self.jobs.append(job)
         return job
 

@@ -66,8 +66,9 @@ def _where(task: "asyncio.Task[Any]") -> str:
 
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:
-    """Runs to the end in a loop of its own, like asyncio.run; what is left over then is cancelled."""
-    loop = VirtualLoop()
+    """Runs to the end in a loop of its own, like asyncio.run; what is left over then is cancelled. May be called inside another one."""
+    outer, loop = asyncio._get_running_loop(), VirtualLoop()
+    asyncio._set_running_loop(None)
     try:
         asyncio.set_event_loop(loop)
         return loop.run_until_complete(main)
@@ -80,6 +81,7 @@ def run_virtually(main: Coroutine[Any, Any, T]) -> T:
         _cancel_all(loop)
         asyncio.set_event_loop(None)
         loop.close()
+        asyncio._set_running_loop(outer)
 
 
 def _cancel_all(loop: VirtualLoop) -> None:

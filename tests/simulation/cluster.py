@@ -1,6 +1,7 @@
 """The cluster as the worker meets it in the simulation: objects live as in Kubernetes, rights are needed, calls take a while."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -44,7 +45,9 @@ class LivingCluster(FakeCluster):
             metadata.setdefault("generation", 1)
         elif before.get("spec") != manifest.get("spec"):
             metadata["generation"] = before["metadata"]["generation"] + 1
-        super().put({**manifest, "metadata": metadata})
+        metadata = {"uid": str(uuid.uuid4()), **metadata, "resourceVersion": self._next_version()}
+        self._objects[(kind, namespace or "", name)] = {**manifest, "metadata": metadata}
+        self._tell()
         self.on_put(self._objects[(kind, namespace or "", name)])
 
     def take(self, kind: str, name: str, namespace: str = "") -> None:

@@ -30,6 +30,8 @@ class Controllers:
     def _put(self, item: Object) -> None:
         if item["kind"] == "Deployment" and item.get("status", {}).get("observedGeneration", 0) < item["metadata"]["generation"]:
             self._later("deployment controller", 0.1, self._roll_out, item["metadata"]["namespace"], item["metadata"]["name"])
+        elif item["kind"] == "Pod" and "status" not in item:
+            self._later("kubelet", 1.0, self._pull, item["metadata"]["namespace"], item["metadata"]["name"])
 
     def _taken(self, kind: str, name: str, namespace: str) -> None:
         """Garbage collection: what a Deployment owned follows it."""
@@ -99,6 +101,14 @@ class Controllers:
         if not ready:
             self._later("kubelet restarts", 8.0, self._run, namespace, name, ends + 1)
 
+    def _pull(self, namespace: str, name: str) -> None:
+        """A pod of its own, made to pull images: no program of it can be started."""
+        pod = self._cluster.get("Pod", name, namespace)
+        if pod is not None and "deletionTimestamp" not in pod["metadata"]:
+            states = [pulled(each) for each in pod["spec"]["containers"]]
+            status = {"phase": "Pending", "startTime": pod["metadata"]["creationTimestamp"], "containerStatuses": states}
+            self._cluster.set_status("Pod", name, status, namespace)
+
     def _settle(self, deployment: Any, pod: Any, *, ready: bool) -> None:
         """A rolling update takes the old pods away when the new one is ready."""
         replica_set = pod["metadata"]["ownerReferences"][0]["name"]
@@ -112,8 +122,7 @@ class Controllers:
         status = {"name": container["name"], "image": container["image"], "ready": True, "restartCount": 0}
         now = self._loop.utc_now()
         if "bad" in container["image"]:
-            message = f"failed to pull {container['image']}: not found"
-            return status | {"ready": False, "state": {"waiting": {"reason": "ErrImagePull", "message": message}}}
+            return not_pulled(container)
         if "crash" in container["image"]:
             ended = {"exitCode": 1, "reason": "Error", "startedAt": (now - timedelta(seconds=1)).isoformat(), "finishedAt": now.isoformat()}
             waiting = {"reason": "CrashLoopBackOff", "message": "back-off 20s restarting failed container"}
@@ -157,12 +166,16 @@ class Controllers:
             if _owner(each).startswith(f"{deployment}-") or _owner(each) == deployment
         ]
 
+    def pods_of(self, deployment: Any) -> list[Any]:
+        """All of them, whatever generation they are of."""
+        return self._owned("Pod", deployment["metadata"]["namespace"], deployment["metadata"]["name"])
+
     def _current_pods(self, deployment: Any, replica_set: str) -> list[Any]:
-        pods = self._owned("Pod", deployment["metadata"]["namespace"], deployment["metadata"]["name"])
+        pods = self.pods_of(deployment)
         return [pod for pod in pods if _owner(pod) == replica_set and "deletionTimestamp" not in pod["metadata"]]
 
     def _old_pods(self, deployment: Any, replica_set: str) -> list[Any]:
-        pods = self._owned("Pod", deployment["metadata"]["namespace"], deployment["metadata"]["name"])
+        pods = self.pods_of(deployment)
         return [pod for pod in pods if _owner(pod) != replica_set]
 
     def _newest(self, deployment: Any) -> str | None:
@@ -194,8 +207,23 @@ def is_ready(pod: Object) -> bool:
     return "deletionTimestamp" not in pod["metadata"] and {"type": "Ready", "status": "True"} in conditions
 
 
+def not_pulled(container: Any) -> dict[str, Any]:
+    """Status of a container whose image does not exist."""
+    waiting = {"reason": "ErrImagePull", "message": f"failed to pull {container['image']}: not found"}
+    return {"name": container["name"], "image": container["image"], "ready": False, "restartCount": 0, "state": {"waiting": waiting}}
+
+
+def pulled(container: Any) -> dict[str, Any]:
+    """Status of a container that has an image and a command that is not there."""
+    if "bad" in container["image"]:
+        return not_pulled(container)
+    ended = {"exitCode": 128, "reason": "StartError", "message": "exec: no such file or directory"}
+    return not_pulled(container) | {"imageID": f"sha256:{container['image']}", "state": {"terminated": ended}}
+
+
 def _owner(item: Any) -> str:
-    return str(item["metadata"]["ownerReferences"][0]["name"])
+    owners = item["metadata"].get("ownerReferences")
+    return str(owners[0]["name"]) if owners else ""
 
 
 def _owned_by(kind: str, owner: str, uid: str, namespace: str, name: str) -> dict[str, Any]:

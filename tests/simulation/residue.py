@@ -12,11 +12,17 @@ class Residue:
     """With the generation that is written on it."""
     objects: Sequence[str] = field(default_factory=list)
     """`Kind/name`, without what controllers made."""
+    workloads: Sequence[str] = field(default_factory=list)
+    """Each with its images and how many pods of it are ready."""
     databases: Sequence[str] = field(default_factory=list)
     """Each with its owner, and with what is not as it should be."""
     roles: Sequence[str] = field(default_factory=list)
     locks: Sequence[str] = field(default_factory=list)
     open_runs: Sequence[str] = field(default_factory=list)
+
+    def unlike(self, other: "Residue") -> str:
+        """What is different, for people; empty if nothing is."""
+        return "; ".join(f"{name}: {mine} and not {vars(other)[name]}" for name, mine in vars(self).items() if mine != vars(other)[name])
 
     @property
     def is_nothing(self) -> bool:

@@ -124,12 +124,13 @@ class Traffic:
     async def hear(self, what: str) -> None:
         """News of a watch that is open takes a while to arrive."""
         await only_alive()
+        self._note(what, write=0)
         await asyncio.sleep(self._chance.delay(f"news of {what}", 0.02, 0.5))
         await only_alive()
 
-    def moment(self) -> None:
-        """Something happens outside of calls at which something else may come in between."""
-        self._note("a step begins or ends", write=0)
+    def step(self, what: str) -> None:
+        """An activity begins or ends: something else may come in between here, too."""
+        self._note(what, write=0)
 
     def _note(self, what: str, write: int) -> None:
         life = LIFE.get()

@@ -15,7 +15,7 @@ from tests.simulation.callers import Callers, namespace_of
 from tests.simulation.chance import Chance
 from tests.simulation.clock import VirtualLoop, run_virtually
 from tests.simulation.cluster import CalledCluster, LivingCluster
-from tests.simulation.controllers import Controllers
+from tests.simulation.controllers import Controllers, is_ready
 from tests.simulation.outside import SimulatedFrontends, SimulatedSecrets, SimulatedTemplates, SimulatedWeb, over
 from tests.simulation.residue import Residue
 from tests.simulation.temporal.client import SimulatedClient
@@ -47,6 +47,7 @@ class World:
         self.callers = Callers(self.client)
         self.traffic.crash = self.kill
         self.traffic.cut_off = self.cut_off
+        self.service.worker.on_step = self.traffic.step
 
     def kill(self, away: float = AWAY_SECONDS) -> None:
         """kill -9 of the worker."""
@@ -74,6 +75,7 @@ class World:
             namespaces=self._namespaces(names),
             objects=[name for name in self.cluster.names_in(names.namespace) if not name.startswith(MADE_BY_CONTROLLERS)],
             databases=[self._database(name) for name in names.databases if name in self.postgres.databases],
+            workloads=[self._workload(item) for item in self.cluster.all_of("Deployment", names.namespace)],
             roles=[self._role(name, names) for name in names.roles if name in self.postgres.roles],
             locks=sorted(self.postgres.locks),
             open_runs=[run.workflow_type for run in self.service.runs if run.is_open and run.workflow_id == names.workflow_id],
@@ -85,6 +87,12 @@ class World:
             return []
         going = " (going)" if "deletionTimestamp" in found["metadata"] else ""
         return [f"generation {found['metadata'].get('annotations', {}).get(ANNOTATION_GENERATION)}{going}"]
+
+    def _workload(self, deployment: Any) -> str:
+        """Which images it runs, in how many pods, all of them counted."""
+        images = ", ".join(each["image"].rsplit("/", 1)[1] for each in deployment["spec"]["template"]["spec"]["containers"])
+        pods = self.controllers.pods_of(deployment)
+        return f"{deployment['metadata']['name']} {images}: {len(pods)} pods, {sum(map(is_ready, pods))} ready"
 
     def _database(self, name: str) -> str:
         found = self.postgres.databases[name]

@@ -145,6 +145,8 @@ class Worker:
         self._away = False
         self.when_lost: Callable[[Life], None] = lambda life: None
         """Told of every process that is killed or cut off."""
+        self.on_step: Callable[[str], None] = lambda what: None
+        """Told of every attempt that begins, and that has ended."""
 
     def when_there(self, then: Callable[[], None]) -> None:
         """At once, or as soon as there is a process that takes tasks."""
@@ -159,7 +161,9 @@ class Worker:
         if (function := self._functions.get(task.type)) is None:
             raise ApplicationError(f"Activity function {task.type} is not registered on this worker")
         task.started()
+        self.on_step(f"{task.type} begins")
         self._attempts.append(Attempt(self._server, self.life, task, function))
+        self._attempts[-1].task.add_done_callback(lambda _: self.on_step(f"{task.type} has ended"))
 
     def kill(self, away: float) -> None:
         """kill -9; a new process takes over after `away` seconds."""
