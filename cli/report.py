@@ -6,7 +6,7 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, Protocol, TextIO
 
-from stack.models import Diagnosis, Outcome, Receipt
+from stack.models import Diagnosis, Outcome, Receipt, ReceiptItem
 
 LONG_SECONDS = 10
 """A wait that lasts is worth a line of its own."""
@@ -90,13 +90,19 @@ def diagnosis_lines(diagnosis: Diagnosis) -> list[str]:
 
 def receipt_lines(receipt: Receipt) -> list[str]:
     """One line for each thing that was looked for."""
-    return [f"  {item.object:<34} {_fate(item.existed, item.seen_gone, item.held_by):<24} {item.seconds:6.2f} s" for item in receipt.items]
+    return [f"  {item.object:<34} {_fate(item):<24} {item.seconds:6.2f} s{_holder(item)}" for item in receipt.items]
 
 
-def _fate(existed: bool, seen_gone: bool, held_by: str) -> str:
-    if not seen_gone:
-        return f"STILL THERE ({held_by})"
-    return "deleted, seen gone" if existed else "was not there"
+def _fate(item: ReceiptItem) -> str:
+    if not item.seen_gone:
+        return "STILL THERE"
+    return "deleted, seen gone" if item.existed else "was not there"
+
+
+def _holder(item: ReceiptItem) -> str:
+    if not item.held_by:
+        return ""
+    return f" (was held by {item.held_by})" if item.seen_gone else f" ({item.held_by})"
 
 
 def complain(problem: str) -> None:
