@@ -8,9 +8,9 @@ from activities.clock import Clock
 from gateways.cluster import Cluster, View
 from gateways.masking import mask_of
 from stack.deadlines import readiness_deadlines, rollout_limit
-from stack.diagnosis import Judgement, Ready, Snapshot, Waiting, judge, needs_logs, out_of_time
+from stack.diagnosis import Judgement, Presence, Ready, Snapshot, Waiting, judge, needs_logs, out_of_time
 from stack.errors import UnavailableError
-from stack.models import Attempt, Diagnosis
+from stack.models import Absence, Attempt, Diagnosis
 
 LOGS_EVERY: Final = timedelta(seconds=1)
 """Logs are read at most this often, so that a stack that is starting as it should is not held up by them."""
@@ -20,13 +20,19 @@ LOG_LINES: Final = 60
 class Rollout:
     """One attempt on its way to readiness."""
 
-    def __init__(self, cluster: Cluster, attempt: Attempt, since: datetime, clock: Clock) -> None:
-        """`since`: when the attempt's objects were applied."""
+    def __init__(self, cluster: Cluster, attempt: Attempt, since: datetime, clock: Clock, away: Absence | None = None) -> None:
+        """`since`: when the attempt's objects were applied. `away`: what an earlier try has seen."""
         self._cluster, self._namespace, self._since, self._clock = cluster, attempt.namespace, since, clock
         self._deadlines = readiness_deadlines(attempt.request.stack)
         self._limit = rollout_limit(attempt.request.stack)
         self._logs: dict[tuple[str, str], str] = {}
         self._logs_read_at = clock()
+        self._presence = Presence(away)
+
+    @property
+    def away(self) -> Absence | None:
+        """When there was no ready temporal pod, in what has been judged so far."""
+        return self._presence.absence
 
     @property
     def is_over(self) -> bool:
@@ -34,7 +40,7 @@ class Rollout:
 
     async def judge(self, view: View) -> Judgement:
         """Whether the stack is ready, cannot become so, or is waited for. A diagnosis is confirmed by a fresh look at everything."""
-        judgement = judge(self._snapshot(view), self._clock())
+        judgement = judge(self._note(view), self._clock())
         if isinstance(judgement, Waiting) and self._clock() - self._logs_read_at >= LOGS_EVERY:
             judgement = await self._judge_with_logs(view)
         if isinstance(judgement, Diagnosis):
@@ -50,7 +56,7 @@ class Rollout:
         return None if isinstance(judgement, Ready) else judgement
 
     async def _judge_with_logs(self, view: View) -> Judgement:
-        wanted = needs_logs(self._snapshot(view))
+        wanted = needs_logs(self._note(view))
         tails = await asyncio.gather(*(self._tail(*each) for each in wanted))
         if any(tails):
             mask = await mask_of(self._cluster, self._namespace)
@@ -64,6 +70,12 @@ class Rollout:
             return await self._cluster.log_tail(self._namespace, pod, container, previous=previous, lines=LOG_LINES)
         except UnavailableError:
             return ""
+
+    def _note(self, view: View) -> Snapshot:
+        """The view as it is judged; whether the temporal pod is in it is kept."""
+        snapshot = self._snapshot(view)
+        self._presence = self._presence.then(snapshot, self._clock())
+        return snapshot
 
     def _snapshot(self, view: View) -> Snapshot:
         return Snapshot(

@@ -13,7 +13,7 @@ from gateways.records import Records
 from stack.diagnosis import Ready, Waiting
 from stack.manifests import to_dict, workload_objects
 from stack.manifests.blueprint import Postgres
-from stack.models import Application, Attempt, Check
+from stack.models import Absence, Application, Attempt, Check
 from stack.names import Names
 from stack.settings import Settings
 
@@ -37,14 +37,26 @@ class WorkloadActivities:
 
     @activity.defn(name="await_ready")
     async def await_ready(self, attempt: Attempt) -> Check:
-        """Passed as soon as both workloads are ready, or the diagnosis. Heartbeats with a sentence about what it waits for."""
-        rollout = Rollout(self._cluster, attempt, activity.info().scheduled_time, self._clock)
-        async with aclosing(self._cluster.follow(attempt.namespace)) as views:
+        """Passed as soon as both workloads are ready, or the diagnosis; with when the temporal pod was away, either way.
+
+        Heartbeats with a sentence about what it waits for, and with the absence: a later try goes on with it.
+        """
+        rollout = Rollout(self._cluster, attempt, activity.info().scheduled_time, self._clock, away=_seen_before())
+        async with (
+            heartbeats("looking at the workloads", rollout.away) as pulse,
+            aclosing(self._cluster.follow(attempt.namespace)) as views,
+        ):
             async for view in views:
                 judgement = await rollout.judge(view)
                 if not isinstance(judgement, Waiting):
-                    return Check(diagnosis=None if isinstance(judgement, Ready) else judgement)
+                    return Check(diagnosis=None if isinstance(judgement, Ready) else judgement, temporal_away=rollout.away)
                 if rollout.is_over:
                     break
-                activity.heartbeat(judgement.reason)
-        return Check(diagnosis=await rollout.last_word())
+                pulse.say(judgement.reason, rollout.away)
+        return Check(diagnosis=await rollout.last_word(), temporal_away=rollout.away)
+
+
+def _seen_before() -> Absence | None:
+    """The absence in the heartbeats of an earlier try."""
+    details = activity.info().heartbeat_details
+    return Absence.model_validate(details[1]) if len(details) > 1 and details[1] else None

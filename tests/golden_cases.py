@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stack.loading import load_stack_file
-from stack.manifests import ApiObject, claim_objects, template_job, to_dict, to_yaml, workload_objects
+from stack.manifests import ApiObject, claim_objects, image_check_pod, new_images, template_job, to_dict, to_yaml, workload_objects
 from stack.models import Application, Attempt, DeployRequest, SecretsReport
 from stack.names import namespace_for
 from stack.settings import Settings
@@ -81,6 +81,13 @@ def forum_elsewhere_workloads() -> Sequence[ApiObject]:
     return workload_objects(application, INSIDE, database_ca=CA, database_address=("postgresql.data.svc", 5432))
 
 
+def shop_image_check() -> Sequence[ApiObject]:
+    """Before an update that brings another worker."""
+    (live,) = [to_dict(obj) for obj in shop_workloads() if obj.kind == "Deployment" and obj.metadata.name == "temporal"]  # type: ignore[attr-defined]
+    update = attempt("shop", generation=8, commit="9b1e77d0")
+    return [image_check_pod(update, OUTSIDE, new_images(update, OUTSIDE, live))]
+
+
 def template() -> Sequence[ApiObject]:
     address = ("10.202.0.1", 5433)
     return template_job(
@@ -100,6 +107,7 @@ CASES: Final[dict[str, Callable[[], Sequence[ApiObject]]]] = {
     "forum-claim": forum_claim,
     "forum-workloads": forum_workloads,
     "forum-elsewhere-workloads": forum_elsewhere_workloads,
+    "shop-image-check": shop_image_check,
     "template-job": template,
     "template-job-without-tls": template_without_tls,
 }

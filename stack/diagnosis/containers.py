@@ -1,6 +1,7 @@
 """Rules about one container that is not ready: its image, its configuration, its memory, its database, its crashes, its probe."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -132,6 +133,10 @@ def image_not_pulled(case: Case, part: Part) -> Diagnosis | None:
         detail=detail(answer),
         resolution="Check that the image was pushed under this name and tag, and that the cluster may read from its registry.",
     )
+
+
+IMAGE_RULES: Final[tuple[Callable[[Case, Part], Diagnosis | None], ...]] = (image_name_invalid, image_unusable, image_not_pulled)
+"""Why a container has no image, in a stack that rolls out and in a pod that only pulls."""
 
 
 def _answer_only(message: str, image: str) -> str:

@@ -1,6 +1,7 @@
 """Rules about pods and Deployments: what the cluster does not let in, cannot place, or lost."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -53,19 +54,28 @@ FAILED_PODS: Final = 2
 def pod_refused(case: Case, deployment: Object) -> Diagnosis | None:
     """The pods are not even made: quota, limits, Pod Security, a webhook."""
     message, seen = _refusal(case, deployment)
-    pods_are_leaving = any("deletionTimestamp" in pod["metadata"] for pod in case.snapshot.pods)
-    if not message or PASSES.search(message) or ("exceeded quota" in message and pods_are_leaving):
+    if not message or PASSES.search(message) or is_room_made(message, case.snapshot.pods):
         return None
+    obj = f"Deployment {name_of(deployment)}"
+    if (known := known_refusal(message, obj)) or seen <= REFUSAL_PATIENCE:
+        return known
+    return _refused(obj, Category.REJECTED, "the cluster does not accept the pod", message, "Change what the message names.")
+
+
+def is_room_made(message: str, pods: Sequence[Object]) -> bool:
+    """Whether the quota is used up by pods that are leaving."""
+    return "exceeded quota" in message and any("deletionTimestamp" in pod["metadata"] for pod in pods)
+
+
+def known_refusal(message: str, obj: str) -> Diagnosis | None:
+    """The diagnosis for a refusal of a pod that will be repeated, if a rule knows its words."""
     for pattern, category, summary, resolution in REFUSALS:
         if pattern.search(message):
-            return _refused(deployment, category, summary, message, resolution)
-    if seen <= REFUSAL_PATIENCE:
-        return None
-    return _refused(deployment, Category.REJECTED, "the cluster does not accept the pod", message, "Change what the message names.")
+            return _refused(obj, category, summary, message, resolution)
+    return None
 
 
-def _refused(deployment: Object, category: Category, summary: str, message: str, resolution: str) -> Diagnosis:
-    obj = f"Deployment {name_of(deployment)}"
+def _refused(obj: str, category: Category, summary: str, message: str, resolution: str) -> Diagnosis:
     return Diagnosis(category=category, object=obj, summary=f"No pod: {summary}.", detail=detail(message), resolution=resolution)
 
 

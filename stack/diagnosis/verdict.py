@@ -87,9 +87,7 @@ def _each_deployment(rule: Callable[[Case, Object], Diagnosis | None]) -> Rule:
 
 RULES: Final[tuple[Rule, ...]] = (
     _each_deployment(placement.pod_refused),
-    _each_container(containers.image_name_invalid),
-    _each_container(containers.image_unusable),
-    _each_container(containers.image_not_pulled),
+    *map(_each_container, containers.IMAGE_RULES),
     _each_container(containers.configuration_missing),
     _each_pod(placement.volume_missing),
     _each_container(containers.command_not_startable),

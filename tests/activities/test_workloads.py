@@ -3,7 +3,7 @@
 import asyncio
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,7 +15,7 @@ from gateways.cluster import View
 from gateways.records import ClusterRecords
 from stack.errors import OutdatedError, UnavailableError
 from stack.manifests.blueprint import Postgres
-from stack.models import Application, Category, Check, SecretsReport
+from stack.models import Absence, Application, Category, Check, SecretsReport
 from stack.settings import Settings
 from tests.activities.conftest import accept, namespace
 from tests.fakes.cluster import FakeCluster
@@ -46,9 +46,10 @@ def activities(cluster: FakeCluster, records: ClusterRecords, settings: Settings
     return WorkloadActivities(cluster, records, settings, postgres, clock)
 
 
-def environment(said: Callable[[str], None] = lambda _: None) -> ActivityEnvironment:
+def environment(said: Callable[..., None] = lambda *_: None, *, heard: Sequence[object] = ()) -> ActivityEnvironment:
+    """`heard`: the last heartbeat of an earlier try."""
     environment = ActivityEnvironment()
-    environment.info = replace(environment.info, scheduled_time=NOON)
+    environment.info = replace(environment.info, scheduled_time=NOON, heartbeat_details=heard)
     environment.on_heartbeat = said
     return environment
 
@@ -86,13 +87,13 @@ async def test_a_stack_that_is_ready_passes_at_once(activities: WorkloadActiviti
 async def test_readiness_is_noticed_within_50_ms(activities: WorkloadActivities, cluster: FakeCluster) -> None:
     put_workload(cluster, "temporal", running())
     said: list[str] = []
-    waiting = asyncio.create_task(environment(said.append).run(activities.await_ready, attempt()))
+    waiting = asyncio.create_task(environment(lambda sentence, _: said.append(sentence)).run(activities.await_ready, attempt()))
     await asyncio.sleep(0.1)
     make_ready(cluster)
     began = time.monotonic()
     assert (await waiting).passed
     assert time.monotonic() - began < 0.05
-    assert said[0] == "Deployment webapp is not there yet"
+    assert "Deployment webapp is not there yet" in said
 
 
 async def test_a_crash_is_diagnosed_with_its_log(activities: WorkloadActivities, cluster: FakeCluster, clock: Clock) -> None:
@@ -125,6 +126,44 @@ async def crash(activities: WorkloadActivities, cluster: FakeCluster, clock: Clo
     cluster.logs[("pr-1", "webapp-1-x", "backend", False)] = log
     clock.now = NOON + timedelta(seconds=20)
     return await environment().run(activities.await_ready, attempt())
+
+
+async def test_the_time_without_temporal_goes_with_the_verdict(activities: WorkloadActivities, cluster: FakeCluster, clock: Clock) -> None:
+    make_ready(cluster)
+    put_workload(cluster, "temporal", running())
+    waiting = asyncio.create_task(environment().run(activities.await_ready, attempt()))
+    await asyncio.sleep(0.1)
+    clock.now = NOON + timedelta(seconds=4.2)
+    make_ready(cluster)
+    assert await waiting == Check(temporal_away=Absence(since=NOON, until=clock.now))
+
+
+async def test_a_temporal_pod_that_is_still_away_is_told_with_the_diagnosis(activities: WorkloadActivities, cluster: FakeCluster) -> None:
+    make_ready(cluster)
+    put_workload(cluster, "temporal", {"waiting": {"reason": "InvalidImageName"}})
+    check = await environment().run(activities.await_ready, attempt())
+    assert check.diagnosis is not None
+    assert check.temporal_away == Absence(since=NOON)
+
+
+async def test_a_later_try_goes_on_with_what_the_heartbeats_of_the_one_before_tell(
+    activities: WorkloadActivities, cluster: FakeCluster
+) -> None:
+    make_ready(cluster)
+    heard = ["Deployment temporal has no pod yet", Absence(since=NOON - timedelta(seconds=3)).model_dump(mode="json")]
+    check = await environment(heard=heard).run(activities.await_ready, attempt())
+    assert check.temporal_away == Absence(since=NOON - timedelta(seconds=3), until=NOON)
+
+
+async def test_heartbeats_carry_the_absence(activities: WorkloadActivities, cluster: FakeCluster) -> None:
+    make_ready(cluster)
+    put_workload(cluster, "temporal", running())
+    said: list[object] = []
+    waiting = asyncio.create_task(environment(lambda *details: said.append(details[1])).run(activities.await_ready, attempt()))
+    await asyncio.sleep(0.1)
+    make_ready(cluster)
+    assert (await waiting).passed
+    assert said[-1] == Absence(since=NOON)
 
 
 class Mending(FakeCluster):

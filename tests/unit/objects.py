@@ -31,6 +31,8 @@ def pod_specs(objects: list[Plain]) -> Iterator[Plain]:
     for obj in objects:
         if obj["kind"] in {"Deployment", "Job"}:
             yield obj["spec"]["template"]["spec"]
+        elif obj["kind"] == "Pod":
+            yield obj["spec"]
 
 
 def containers(objects: list[Plain]) -> dict[str, Plain]:
