@@ -132,7 +132,9 @@ async def follow(mirrors: Sequence[Mirror], changed: asyncio.Event) -> AsyncGene
             if all(mirror.synced for mirror in mirrors):
                 yield
             with suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), TICK_SECONDS)
+                # Not wait_for: up to Python 3.11 it swallows a cancellation that comes together with a change.
+                async with asyncio.timeout(TICK_SECONDS):
+                    await changed.wait()
     finally:
         for task in tasks:
             task.cancel()

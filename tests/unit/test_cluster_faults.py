@@ -208,3 +208,19 @@ async def test_no_kubeconfig_and_no_service_account_is_invalid_input(monkeypatch
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     with pytest.raises(InvalidInputError, match="service account"):
         await Session.connect(None)
+
+
+async def test_a_cancellation_that_comes_together_with_a_change_is_not_lost() -> None:
+    changed = asyncio.Event()
+
+    async def listen() -> None:
+        async with aclosing(watching.follow([], changed)) as beats:
+            async for _ in beats:
+                pass
+
+    listening = asyncio.create_task(listen())
+    await asyncio.sleep(0.01)
+    changed.set()
+    listening.cancel()
+    await asyncio.wait([listening], timeout=0.5)
+    assert listening.cancelled()
