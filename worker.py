@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from temporalio import activity
 from temporalio.client import Client
 from temporalio.envconfig import ClientConnectConfig
 from temporalio.service import RPCError
@@ -19,20 +20,24 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_exponential
 
+from activities.cleanup import CleanupActivities
 from activities.databases import DatabaseActivities
 from activities.images import ImageActivities
 from activities.namespaces import NamespaceActivities
 from activities.records import RecordActivities
 from activities.removal import RemovalActivities
 from activities.secrets import SecretActivities
+from activities.survey import Sources
 from activities.verification import VerificationActivities
 from activities.workloads import WorkloadActivities
 from gateways import production
+from gateways.forge import GitHub
 from gateways.kubernetes_cluster import KubernetesCluster
 from gateways.postgres import PostgresServer
 from gateways.postgres_databases import PostgresDatabases
 from gateways.postgres_template import PostgresTemplates
 from gateways.records import ClusterRecords
+from gateways.runs import TemporalRuns
 from gateways.secret_files import EnvFiles
 from gateways.template_job import JobTemplates
 from gateways.temporal import TemporalFrontends
@@ -40,6 +45,7 @@ from gateways.web import IngressWeb
 from stack.errors import InvalidInputError, PermanentError, PreviewError
 from stack.manifests.blueprint import Postgres
 from stack.settings import PREFIX, Settings
+from workflows.cleanup_stale_previews import CleanupStalePreviews
 from workflows.deploy_preview import DeployPreview
 from workflows.teardown_preview import TeardownPreview
 
@@ -86,15 +92,18 @@ async def build_activities(settings: Settings, resources: AsyncExitStack) -> lis
     postgres = as_pods_see_it(server, settings)
     records, frontends = ClusterRecords(cluster, settings.home_namespace), TemporalFrontends()
     templates = JobTemplates(PostgresTemplates(server), cluster, frontends, settings, postgres)
+    databases, runs = PostgresDatabases(server), TemporalRuns(activity.client, settings.task_queue)
+    forge = GitHub(settings.forge_url, settings.forge_token_file) if settings.forge_token_file else None
     subjects: list[object] = [
         RecordActivities(records, cluster, settings),
         NamespaceActivities(cluster, records, settings, postgres),
-        DatabaseActivities(PostgresDatabases(server), templates, cluster, records, postgres),
+        DatabaseActivities(databases, templates, cluster, records, postgres),
         SecretActivities(EnvFiles(settings.secrets_dir), cluster, records),
         ImageActivities(cluster, records, settings),
         WorkloadActivities(cluster, records, settings, postgres),
         VerificationActivities(IngressWeb(settings.ingress_address), frontends, cluster, settings),
         RemovalActivities(cluster, records),
+        CleanupActivities(Sources(cluster, records, databases, runs), forge, settings),
     ]
     return [method for subject in subjects for method in activity_methods(subject)]
 
@@ -142,7 +151,7 @@ async def run(settings: Settings) -> None:
         worker = Worker(
             client,
             task_queue=settings.task_queue,
-            workflows=[DeployPreview, TeardownPreview],
+            workflows=[DeployPreview, TeardownPreview, CleanupStalePreviews],
             activities=activities,
             workflow_runner=SandboxedWorkflowRunner(SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)),
             graceful_shutdown_timeout=GRACE,

@@ -4,7 +4,7 @@ import argparse
 
 
 def parser() -> argparse.ArgumentParser:
-    """deploy, teardown, status, list, render."""
+    """deploy, teardown, status, list, render, extend, cleanup, schedule."""
     root = argparse.ArgumentParser(
         prog="starter.py",
         description="Every pull request gets its own running copy of the application, and loses it again.",
@@ -25,7 +25,25 @@ def parser() -> argparse.ArgumentParser:
     _json_option(status)
     _json_option(commands.add_parser("list", help="all previews that are known"))
     _deploy_options(commands.add_parser("render", help="print the objects that deploy would apply, as YAML"))
+    _extend_options(commands.add_parser("extend", help="let a preview live longer, or pin it"))
+    cleanup = commands.add_parser("cleanup", help="ask now for what is expired, closed or orphaned to be taken away")
+    cleanup.add_argument("--dry-run", action="store_true", help="only print what would be done")
+    _patience_option(cleanup)
+    _json_option(cleanup)
+    schedule = commands.add_parser("schedule", help="what Temporal starts by itself: the clean-up")
+    schedule.add_argument("what", choices=["apply", "delete"], help="make it so, or take it away; both may be repeated")
     return root
+
+
+def _extend_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--pr", required=True, metavar="N", help="number of the pull request")
+    command.add_argument("--repo", required=True, metavar="OWNER/NAME", help="repository of the pull request")
+    command.add_argument("--app", default="", help="name of the app, if the namespace template has {app} in it")
+    command.add_argument("--ttl", metavar="D", help="it expires so long from now on, such as 12h or 7d")
+    command.add_argument("--pin", action="store_true", help="it never expires")
+    command.add_argument("--unpin", action="store_true", help="it expires again, when it would have without the pin")
+    _patience_option(command)
+    _json_option(command)
 
 
 def _identity_options(command: argparse.ArgumentParser) -> None:
@@ -43,8 +61,12 @@ def _deploy_options(command: argparse.ArgumentParser) -> None:
 
 def _waiting_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--no-wait", action="store_true", help="return as soon as the request is handed over (exit 0)")
-    command.add_argument("--timeout", default="30m", metavar="D", help="how long to wait, such as 90s or 10m (default: 30m)")
+    _patience_option(command)
     _json_option(command)
+
+
+def _patience_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--timeout", default="30m", metavar="D", help="how long to wait, such as 90s or 10m (default: 30m)")
 
 
 def _json_option(command: argparse.ArgumentParser) -> None:

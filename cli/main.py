@@ -16,9 +16,20 @@ from cli.arguments import parser
 from cli.exits import Exit, exit_code
 from cli.report import as_json, as_text, complain, reporter
 from stack.errors import InvalidInputError, PreviewError, UnavailableError
-from stack.inputs import DeployWords, TeardownWords, app_name, deploy_request, duration, pr_number, teardown_request
+from stack.inputs import (
+    DeployWords,
+    ExtendWords,
+    TeardownWords,
+    app_name,
+    deploy_request,
+    duration,
+    extend_request,
+    pr_number,
+    teardown_request,
+)
 from stack.models import DeployRequest, Outcome, TeardownRequest
 from stack.names import namespace_for
+from stack.schedules import schedules
 from stack.settings import Settings
 
 A = TypeVar("A")
@@ -98,7 +109,59 @@ def render(call: Call) -> int:
     return Exit.REACHED
 
 
-COMMANDS = {"deploy": deploy, "teardown": teardown, "status": status, "list": list_previews, "render": render}
+def extend(call: Call) -> int:
+    """Gives the preview that is there another expiry. Exit code 0 when its record was changed."""
+    options = call.options
+    words = ExtendWords(options.pr, options.repo, options.ttl, pin=options.pin, unpin=options.unpin)
+    request, limit = both(
+        lambda: extend_request(words, request_id=_new_id(), now=datetime.now(UTC)), lambda: duration(options.timeout, "--timeout")
+    )
+    namespace = named_namespace(request.pr, options.app, call.settings)
+    from cli import extending  # noqa: PLC0415 (start-up time of deploy)
+
+    stream = sys.stderr if options.json else sys.stdout
+    outcome = asyncio.run(extending.extend(namespace, request, call.settings.task_queue, limit, reporter(stream)))
+    print(as_text(outcome), file=stream)
+    if options.json:
+        print(as_json(outcome))
+    return extending.exit_of(outcome)
+
+
+def cleanup(call: Call) -> int:
+    """Cleans up now and tells what was found. Exit code 1 if an entry failed."""
+    limit = duration(call.options.timeout, "--timeout")
+    from cli import cleaning  # noqa: PLC0415 (start-up time of deploy)
+
+    report = asyncio.run(cleaning.clean_up(call.settings.task_queue, limit, dry_run=call.options.dry_run))
+    if report is None:
+        complain(f"The clean-up is still running after {call.options.timeout}; it goes on.")
+        return Exit.RUNNING
+    print(cleaning.as_text(report), file=sys.stderr if call.options.json else sys.stdout)
+    if call.options.json:
+        print(report.model_dump_json())
+    return Exit.FAILED if report.count("failed") else Exit.REACHED
+
+
+def schedule(call: Call) -> int:
+    """Makes the schedules of the production Temporal what they should be, or takes them away."""
+    from cli import schedules as applied  # noqa: PLC0415 (start-up time of deploy)
+
+    wanted = schedules(call.settings)
+    work = applied.apply(wanted, call.settings.task_queue) if call.options.what == "apply" else applied.delete(wanted)
+    print("\n".join(asyncio.run(work)))
+    return Exit.REACHED
+
+
+COMMANDS = {
+    "deploy": deploy,
+    "teardown": teardown,
+    "status": status,
+    "list": list_previews,
+    "render": render,
+    "extend": extend,
+    "cleanup": cleanup,
+    "schedule": schedule,
+}
 
 
 def named_namespace(pr: int, app: str, settings: Settings) -> str:

@@ -1,5 +1,6 @@
 """What the clean-up finds, does and reports. It travels through Temporal, so its size is bounded."""
 
+import hashlib
 from enum import StrEnum
 from typing import Final, Literal
 
@@ -87,6 +88,11 @@ class Errand(Model):
     entry: Entry
     request_id: str
     """Of the request that may be sent for it: the same however often the step is tried."""
+
+
+def request_id(run: str, entry: Entry) -> str:
+    """Of the request that this run of the workflow may send for the entry."""
+    return f"cleanup-{hashlib.sha256(f'{run}/{entry.namespace}/{entry.generation}'.encode()).hexdigest()[:24]}"
 
 
 Fate = Literal["requested", "dropped", "removed", "skipped", "failed", "planned"]

@@ -1,6 +1,7 @@
 """Until when a preview lives, and how that is changed."""
 
 from datetime import datetime
+from typing import Final
 
 from stack.models import ExtendRequest, Outcome, Record
 
@@ -33,8 +34,18 @@ def told(request: ExtendRequest, record: Record) -> Outcome:
     return last.model_copy(update={"request_id": request.id, "expires_at": expires_at, "note": expiry_note(record), "seconds": {}})
 
 
+PINNED: Final = "pinned: it never expires"
+ENDLESS: Final = "never expires"
+EXPIRES: Final = "expires at "
+
+
+def is_expiry_note(note: str) -> bool:
+    """Whether an outcome's note is that of an extension that counted."""
+    return note in {PINNED, ENDLESS} or note.startswith(EXPIRES)
+
+
 def expiry_note(record: Record) -> str:
     """In words."""
     if record.pinned:
-        return "pinned: it never expires"
-    return f"expires at {record.expires_at:%Y-%m-%d %H:%M} UTC" if record.expires_at else "never expires"
+        return PINNED
+    return f"{EXPIRES}{record.expires_at:%Y-%m-%d %H:%M} UTC" if record.expires_at else ENDLESS

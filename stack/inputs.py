@@ -13,7 +13,7 @@ from stack.hosts import LAST_PR, template_problem
 from stack.image_reference import reference_problem
 from stack.loading import load_stack_file
 from stack.model import parse_duration
-from stack.models import DeployRequest, TeardownRequest
+from stack.models import DeployRequest, ExtendRequest, TeardownRequest
 from stack.stackfile import Label, StackFile
 
 CLOCKS_MAY_DIFFER: Final = timedelta(hours=1)
@@ -46,6 +46,17 @@ class TeardownWords:
     repository: str
     requested_at: str | None = None
     reason: str = "closed"
+
+
+@dataclass(frozen=True)
+class ExtendWords:
+    """What the command line of `extend` says, as text."""
+
+    pr: str
+    repository: str
+    ttl: str | None = None
+    pin: bool = False
+    unpin: bool = False
 
 
 @dataclass
@@ -91,6 +102,25 @@ def teardown_request(words: TeardownWords, *, request_id: str, now: datetime) ->
         problems.add("--reason", words.reason, f"write one line of at most {REASON_LIMIT} characters")
     problems.refuse()
     return TeardownRequest(id=request_id, pr=pr, repository=repository, requested_at=requested_at, reason=words.reason)
+
+
+def extend_request(words: ExtendWords, *, request_id: str, now: datetime) -> ExtendRequest:
+    """The request for an extension, which does not say yet which generation it means. Raises InvalidInputError with all problems."""
+    problems = _Problems()
+    pr = _pr(words.pr, problems)
+    repository = _repository(words.repository, problems)
+    given = [f"--ttl {words.ttl}"] * (words.ttl is not None) + ["--pin"] * words.pin + ["--unpin"] * words.unpin
+    if len(given) != 1:
+        problems.found.append(f"give one of --ttl, --pin and --unpin, not {' and '.join(given) or 'none'}")
+    ttl = None
+    if words.ttl is not None:
+        try:
+            ttl = duration(words.ttl, "--ttl")
+        except InvalidInputError as error:
+            problems.found += error.problems
+    problems.refuse()
+    pinned = True if words.pin else False if words.unpin else None
+    return ExtendRequest(id=request_id, pr=pr, repository=repository, requested_at=now, generation=0, ttl=ttl, pinned=pinned)
 
 
 def pr_number(text: str) -> int:

@@ -67,3 +67,9 @@ VERIFY: Final = _bounded(timedelta(minutes=2), OUTAGE, waits=True)
 
 DELETE: Final = _bounded(timedelta(minutes=2), None, waits=True)
 """Taking things away: tried again until they are seen gone, however long that takes."""
+
+SURVEY: Final = _bounded(timedelta(minutes=5), timedelta(minutes=10), waits=True)
+"""Looking at everything. A clean-up that finds nothing out gives up: the next one begins afresh."""
+
+CLEAN: Final = _bounded(timedelta(minutes=1), timedelta(minutes=3), waits=True)
+"""Another look at one namespace, and a request or a few statements."""
