@@ -73,6 +73,10 @@ def as_text(outcome: Outcome, elapsed: float | None = None) -> str:
     lines = [f"Pull request {outcome.pr}: {outcome.state}{took}" + (f" ({outcome.note})" if outcome.note else "")]
     if outcome.urls is not None:
         lines += [f"  page         {outcome.urls.webapp}", f"  temporal-ui  {outcome.urls.temporal_ui}"]
+    if (outcome.urls is not None and outcome.state == "ready") or outcome.expires_at is not None:
+        lines.append(
+            f"  expires      {outcome.expires_at:%Y-%m-%d %H:%M} UTC" if outcome.expires_at else "  expires      never: it is pinned"
+        )
     if outcome.temporal_away is not None:
         lines.append(f"  temporal was away {outcome.temporal_away:.1f} s")
     if outcome.receipt is not None:

@@ -131,6 +131,7 @@ def _start_worker(ports: Ports) -> None:
     with step("worker"):
         PLATFORM.start("worker")
         require(lambda: _worker_polls(ports), 30, "the worker polls its task queue", _log("worker"))
+        worker.apply_schedules(ports)
 
 
 def _worker_polls(ports: Ports) -> bool:

@@ -1,13 +1,14 @@
 """The worker as a process of the platform: its rights, its environment, and the token by which it is the service account `deployer`."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import yaml
 
 from local.certificates import AUTHORITY
 from local.cluster import authority
-from local.commands import write
+from local.commands import run, write
 from local.postgres import Server, password
 from local.programs import Program, local_command
 from local.settings import (
@@ -25,6 +26,7 @@ from local.settings import (
 )
 
 SCRIPT = PATHS.checkout / "worker.py"
+STARTER = PATHS.checkout / "starter.py"
 DATABASE_URL = PATHS.secrets / "deployer.url"
 PREVIEW_SECRETS = PATHS.home / "secrets"  # env files that stack files name
 CODE = ("worker.py", "workflows", "activities", "gateways", "stack")
@@ -67,6 +69,11 @@ def code_fingerprint(checkout: Path) -> str:
         for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
             digest.update(f"{file.relative_to(checkout)}\n".encode() + file.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def apply_schedules(ports: Ports) -> None:
+    """What Temporal starts by itself, as an installation would make it so. Idempotent. Raises PlatformError."""
+    run([PYTHON, STARTER, "schedule", "apply"], what="apply the schedules", env={**os.environ, **environment(ports)})
 
 
 def write_files(server: Server) -> None:

@@ -199,6 +199,7 @@ def test_render_prints_the_objects_and_starts_nothing(tmp_path: Path, capsys: py
 
 
 def test_the_command_line_loads_neither_the_kubernetes_client_nor_the_activities() -> None:
-    code = "import sys, cli.main, cli.temporal, cli.looking; print(*{name.split('.')[0] for name in sys.modules})"
+    modules = "cli.main, cli.temporal, cli.looking, cli.cleaning, cli.schedules, cli.extending"
+    code = f"import sys, {modules}; print(*{{name.split('.')[0] for name in sys.modules}})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"kubernetes", "activities", "psycopg"} & set(done.stdout.split())
