@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 CODE := stack gateways activities workflows cli local example tests worker.py starter.py
 READY := .venv/.installed-$(shell sha256sum requirements.txt | cut -c1-12)
 
-.PHONY: help demo test check format up down purge bench golden
+.PHONY: help demo test check format up down purge bench soak golden
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -46,6 +46,10 @@ purge: $(READY) ## stop it and forget its state
 bench: up ## ratios against named baselines, in one run
 	@source .local/env
 	$(PYTHON) -m tests.bench
+
+soak: up ## races, faults and random histories: [SEED=1] [SEQUENCES=200] [MINUTES=60] [LANES=4] [ONLY=…] [FRESH=1]
+	@source .local/env
+	SEED=$(SEED) SEQUENCES=$(SEQUENCES) MINUTES=$(MINUTES) LANES=$(LANES) ONLY=$(ONLY) FRESH=$(FRESH) $(PYTHON) -m tests.soak
 
 golden: $(READY) ## write the golden YAML anew; look at the difference before you commit it
 	@$(PYTHON) -m tests.update_golden

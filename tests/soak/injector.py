@@ -1,0 +1,123 @@
+"""Faults in the worker's own process, right at its calls. A crash is the end of the process, without any farewell."""
+
+import os
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from tests.soak.folder import Folder, Mode, Phase
+
+T = TypeVar("T")
+
+CRASH_CODE = 86
+"""Exit code of a crash on purpose."""
+MOST_BY_CHANCE = 8
+"""Failures by chance in one phase; then the weather is good."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call to the outside that may be made to fail."""
+
+    key: str
+    identity: object
+    """Equal for the same call that is tried again inside the gateway: it counts once."""
+    writes: bool = True
+    repeatable: bool = True
+
+
+class Injector:
+    """Counts the writes of the phase and makes the one fail that the phase names."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._phase = ""
+        self._seen: dict[str, list[object]] = {}
+        self._by_chance = 0
+        self._dice = random.Random()
+
+    async def around(
+        self,
+        call: Call,
+        perform: Callable[[], Awaitable[T]],
+        *,
+        lost: Callable[[], Awaitable[Exception]],
+        refused: Callable[[random.Random], T | Exception],
+        effective: Callable[[T], bool] = lambda _: True,
+    ) -> T:
+        """Performs the call, or what the phase says instead. `lost`: what the caller gets when the answer does not come; `refused`: when
+        the other side is in trouble; `effective`: whether an answer means that something was done."""
+        phase = self._current()
+        if (mode := self._due(phase, call)) is not None:
+            return await self._injected(mode, call, perform, lost, effective)
+        if phase.chance and self._by_chance < MOST_BY_CHANCE and self._dice.random() < phase.chance:
+            return await self._unlucky(call, perform, lost, refused)
+        return await perform()
+
+    def _current(self) -> Phase:
+        phase = self._folder.phase()
+        if phase.name != self._phase:
+            self._phase, self._seen, self._by_chance = phase.name, {}, 0
+            self._dice = random.Random(f"{phase.seed} {len(self._folder.journal())}")
+        return phase
+
+    def _due(self, phase: Phase, call: Call) -> Mode | None:
+        """The mode, if the phase's fault is for this very occurrence and has not happened yet."""
+        if not call.writes:
+            return None
+        seen = self._seen.setdefault(call.key, [])
+        if not any(each is call.identity for each in seen):
+            seen.append(call.identity)
+            self._folder.note("write", key=call.key, occurrence=len(seen), repeatable=call.repeatable)
+        fault = phase.fault
+        if fault is None or (fault.key, fault.occurrence) != (call.key, len(seen)) or self._folder.is_marked("fired"):
+            return None
+        return fault.mode
+
+    async def _injected(
+        self,
+        mode: Mode,
+        call: Call,
+        perform: Callable[[], Awaitable[T]],
+        lost: Callable[[], Awaitable[Exception]],
+        effective: Callable[[T], bool],
+    ) -> T:
+        if mode is Mode.BEFORE:
+            self._crash(mode, call)
+        result = await perform()
+        if not effective(result):
+            return result
+        if mode is Mode.AFTER:
+            self._crash(mode, call)
+        self._fire(mode, call)
+        if mode is Mode.LOST:
+            raise await lost()
+        return await perform()
+
+    async def _unlucky(
+        self,
+        call: Call,
+        perform: Callable[[], Awaitable[T]],
+        lost: Callable[[], Awaitable[Exception]],
+        refused: Callable[[random.Random], T | Exception],
+    ) -> T:
+        """The answer is lost, or there is none but trouble."""
+        self._by_chance += 1
+        if self._dice.random() < 0.4:
+            await perform()
+            self._folder.note("unlucky", key=call.key, what="lost")
+            raise await lost()
+        answer = refused(self._dice)
+        self._folder.note("unlucky", key=call.key, what=str(answer)[:120])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _fire(self, mode: Mode, call: Call) -> None:
+        self._folder.mark("fired")
+        self._folder.note("fired", key=call.key, mode=mode)
+
+    def _crash(self, mode: Mode, call: Call) -> None:
+        self._fire(mode, call)
+        os._exit(CRASH_CODE)

@@ -1,0 +1,28 @@
+"""The name of a write: what it does to what, without what differs from one pull request to the next."""
+
+import re
+
+NAMESPACE = re.compile(r"\b(?:pr|soak)-[0-9]+\b")
+IDENTIFIER = re.compile(r"\bsoak_[0-9]+")
+VERIFIER = re.compile(r"SCRAM-SHA-256\$[^' ]+")
+WRITES = re.compile(r"^\s*(CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|UPDATE|INSERT|DELETE|REASSIGN)\b", re.IGNORECASE)
+
+
+def anonymous(text: str) -> str:
+    """Without the pull request's number and without what is random."""
+    return VERIFIER.sub("VERIFIER", IDENTIFIER.sub("pr_N", NAMESPACE.sub("pr-N", text)))
+
+
+def is_write(statement: str) -> bool:
+    return WRITES.match(statement) is not None
+
+
+def request_key(method: str, did: str, obj: str) -> str:
+    """Of a request to the Kubernetes API: `PATCH applying Service pr-N/webapp`."""
+    return anonymous(f"{method} {did} {obj}")
+
+
+def statement_key(statement: str, database: str) -> str:
+    """Of an SQL statement; the database counts where the statement does not name it."""
+    words = anonymous(" ".join(statement.split()).replace('"', ""))
+    return f"SQL {words}" if "pr_N" in words else f"SQL {words} in {anonymous(database)}"

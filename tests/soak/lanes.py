@@ -1,0 +1,123 @@
+"""The lanes as the runner sees them: their workers, and what happens in them."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.e2e.platform import ROOT
+from tests.soak.folder import IDLE, Folder, Phase
+
+TEMPORAL_NAMESPACE = "soak"
+"""Of the production Temporal, so that operators' lists stay clean."""
+NAMESPACE_TEMPLATE = "soak-{pr}"
+"""An installation of its own: the clean-up of the platform's does not know these names, and ours knows no others."""
+POLL_SECONDS = 0.02
+STEP_SECONDS = 60.0
+"""How long a run may take to come to a step that it comes to for certain."""
+
+
+@dataclass
+class Lane:
+    """One task queue with one worker."""
+
+    name: str
+    folder: Folder
+    faults: int = 0
+    """Injected so far."""
+    phases: int = field(default=0, repr=False)
+
+    @property
+    def task_queue(self) -> str:
+        return f"soak-{self.name}"
+
+    def begin(self, phase: Phase) -> None:
+        """From now on; what happened before is forgotten, but counted."""
+        self.count()
+        self.folder.begin(phase)
+
+    def count(self) -> None:
+        self.faults += sum(line["event"] in {"fired", "unlucky", "killed"} for line in self.folder.journal())
+
+    def end(self) -> None:
+        """No more faults."""
+        self.begin(IDLE)
+
+    @property
+    def fired(self) -> bool:
+        return self.folder.is_marked("fired")
+
+    def writes(self) -> list[tuple[str, int, bool]]:
+        """Key, occurrence and whether it can be done twice, of every write of the phase."""
+        return [(line["key"], line["occurrence"], line["repeatable"]) for line in self.folder.journal() if line["event"] == "write"]
+
+    def steps(self) -> list[str]:
+        """Activities of the phase, in the order in which they began."""
+        return [line["step"] for line in self.folder.journal() if line["event"] == "enter"]
+
+    def recovery(self) -> float:
+        """Seconds after the fault in which the work did not go on: until the step was tried again, and until a worker heard of its end."""
+        lines = self.folder.journal()
+        since = next((line["t"] for line in lines if line["event"] == "fired"), None)
+        after = [line for line in lines if since is not None and line["t"] >= since and line["event"] in {"enter", "leave"}]
+        again = next((i for i, line in enumerate(after) if line["event"] == "enter" and line["attempt"] > 1), None)
+        if since is None or again is None:
+            return 0.0
+        lost: float = after[again]["t"] - since
+        ended = next((i for i in range(again, len(after)) if after[i]["event"] == "leave"), len(after))
+        if ended + 1 < len(after) and after[ended + 1]["event"] == "enter":
+            lost += after[ended + 1]["t"] - after[ended]["t"]
+        return round(lost, 1)
+
+    async def held(self, done: Callable[[], bool], limit: float = STEP_SECONDS) -> bool:
+        """Whether the worker has come to the step of the phase where it stops. False when `done` says that it never will."""
+        return await until(lambda: self.folder.is_marked("held") or done(), limit) and self.folder.is_marked("held")
+
+    def release(self) -> None:
+        self.folder.mark("go")
+
+    def kill(self) -> None:
+        """SIGKILL to the worker; another one is there at once."""
+        if pid := self.folder.pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                self.folder.note("killed", pid=pid)
+
+
+async def until(condition: Callable[[], bool], limit: float) -> bool:
+    """Looks again and again; False when the time is over."""
+    deadline = time.monotonic() + limit
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(POLL_SECONDS)
+    return True
+
+
+@contextmanager
+def open_lanes(count: int, folder: Path) -> Iterator[Sequence[Lane]]:
+    """So many lanes, each with its worker; none of them outlives the block, nor this process."""
+    lanes = [Lane(str(number), Folder(folder / str(number))) for number in range(1, count + 1)]
+    for lane in lanes:
+        lane.folder.begin(IDLE)
+    environment: dict[str, Any] = {
+        **os.environ,
+        "TEMPORAL_NAMESPACE": TEMPORAL_NAMESPACE,
+        "PREVIEWS_NAMESPACE_TEMPLATE": NAMESPACE_TEMPLATE,
+        "KUBECONFIG": os.environ["PLATFORM_DEPLOYER_KUBECONFIG"],
+    }
+    command = [sys.executable, "-m", "tests.soak.nursery", *(str(lane.folder.path) for lane in lanes)]
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as nursery:
+        try:
+            yield lanes
+        finally:
+            assert nursery.stdin is not None
+            nursery.stdin.close()
+            nursery.wait(timeout=20)
