@@ -1,16 +1,47 @@
-"""Applying many objects at once."""
+"""Applying objects, many at once, and never over what a newer generation has written."""
 
 import asyncio
 from collections.abc import Iterable
+from typing import Final
+
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from gateways.cluster import Cluster, Object
+from gateways.kinds import identity
+from stack.errors import ConflictError, OutdatedError
+from stack.names import ANNOTATION_GENERATION
+
+TRIES: Final = 8
+"""Controllers write the status of an object often while it starts; each of their writes makes ours begin again."""
+PAUSE_SECONDS: Final = 0.05
 
 
-async def apply_all(cluster: Cluster, manifests: Iterable[Object]) -> None:
+async def apply_all(cluster: Cluster, manifests: Iterable[Object], generation: int) -> None:
     """Applies independent objects side by side. The first error stops the others and is raised as it is, not in a group."""
     try:
         async with asyncio.TaskGroup() as group:
             for manifest in manifests:
-                group.create_task(cluster.apply(manifest))
+                group.create_task(apply_as(cluster, manifest, generation))
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
+
+
+@retry(retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(TRIES), wait=wait_fixed(PAUSE_SECONDS), reraise=True)
+async def apply_as(cluster: Cluster, manifest: Object, generation: int) -> None:
+    """Applies exactly over what was looked at, so that a worker that was frozen in between cannot undo what another did meanwhile.
+
+    Raises OutdatedError when a newer generation wrote the object, ConflictError when it changes faster than it can be read.
+    """
+    existing = await cluster.read(*identity(manifest))
+    await cluster.apply(_guarded(manifest, existing, generation))
+
+
+def _guarded(manifest: Object, existing: Object | None, generation: int) -> Object:
+    if existing is None:
+        return manifest
+    metadata = existing["metadata"]
+    newest = int(metadata.get("annotations", {}).get(ANNOTATION_GENERATION, 0))
+    if newest > generation:
+        raise OutdatedError(f"stopping generation {generation} at", obj=metadata["name"], answer=f"generation {newest} has written it")
+    guard = {"resourceVersion": metadata["resourceVersion"], "uid": metadata["uid"]}
+    return {**manifest, "metadata": {**guard, **manifest["metadata"]}}

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from temporalio import activity
 
-from activities.applying import apply_all
+from activities.applying import apply_all, apply_as
 from activities.clock import Clock, utc_now
 from activities.heartbeat import Pulse, heartbeats
 from gateways.cluster import Cluster, Object
@@ -47,8 +47,8 @@ class NamespaceActivities:
                 namespace["metadata"]["uid"] = existing["metadata"]["uid"]
             await self._records.confirm(Names(attempt.namespace), attempt.generation)
             pulse.say(f"applying Namespace {attempt.namespace} and its rules")
-            await self._cluster.apply(namespace)
-            await apply_all(self._cluster, rules)
+            await apply_as(self._cluster, namespace, attempt.generation)
+            await apply_all(self._cluster, rules, attempt.generation)
 
     def _build(self, attempt: Attempt) -> list[dict[str, Any]]:
         expires_at = attempt.expires_at or self._clock() + attempt.request.stack.ttl

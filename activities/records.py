@@ -13,7 +13,7 @@ from stack.extension import extended, told, unmet
 from stack.models import Claim, Claiming, DeployRequest, ExtendRequest, Good, Record, Settlement
 from stack.names import Names
 from stack.namespace import expiry_annotations
-from stack.ordering import accept, decide
+from stack.ordering import accept, decide, go_on
 from stack.settings import Settings
 
 
@@ -25,7 +25,8 @@ class RecordActivities:
 
     @activity.defn(name="claim")
     async def claim(self, claiming: Claiming) -> Claim:
-        """Accepts the request unless a newer one was accepted before. The same request again gets the same generation again.
+        """Accepts the request unless a newer one was accepted before. The same request again gets the same generation again, or, where it
+        goes on `after` one, always the next.
 
         Raises ForeignNamespaceError when the record belongs to another repository.
         """
@@ -34,11 +35,12 @@ class RecordActivities:
         stored = await self._records.read(names)
         _refuse_foreign(claiming, stored)
         before = stored.record if stored else None
-        claim = decide(request, before, self._clock())
+        after, now = claiming.after, self._clock()
+        claim = decide(request, before, now) if after is None else go_on(request, before, after)
         if not claim.accepted:
             return claim.model_copy(update={"current": before.outcome if before else None})
         if before is None or claim.generation > before.generation:
-            before = accept(request, claim, before, self._clock())
+            before = accept(request, claim, before, now)
             await self._records.advance(names, before, after=stored)
         urls = urls_for(request, self._settings) if isinstance(request, DeployRequest) else None
         return claim.model_copy(update={"urls": urls, "good": before.good, "expires_at": before.expires_at, "pinned": before.pinned})
@@ -82,7 +84,7 @@ class RecordActivities:
         newest = max(record.requested_at, settlement.requested_at or record.requested_at)
         ended: dict[str, Any] = {"state": outcome.state, "outcome": outcome, "requested_at": newest, "changed_at": self._clock()}
         if settlement.good is not None:
-            ended["good"] = Good(request=settlement.good, generation=outcome.generation)
+            ended["good"] = Good(request=settlement.good, generation=outcome.generation, urls=outcome.urls)
         if record.kind == "deploy" and outcome.expires_at is not None:
             ended["expires_at"] = outcome.expires_at
         return record.model_copy(update=ended)

@@ -11,15 +11,17 @@ from activities.clock import Clock, utc_now
 from activities.heartbeat import Pulse, heartbeats
 from activities.namespaces import UNSEEN
 from gateways.cluster import Cluster, Object
-from gateways.kinds import label
+from gateways.kinds import identity, label
 from gateways.records import Records
-from stack.errors import RejectedError
+from stack.errors import ConflictError, RejectedError
 from stack.models import ReceiptItem, Removal
 from stack.names import STACK_ROLE, Names
 from stack.namespace import held_by, is_terminating, require_ours
 
 GRACE: Final = timedelta(seconds=1)
 """The namespace controller begins after five seconds; pods that are gone by then cost no time."""
+HURRIED: Final = ("Deployment", "Pod")
+"""Whose end takes long."""
 PATIENCE: Final = timedelta(seconds=12)
 """How long one look waits for the end before it says what holds the namespace. Usually that takes six seconds; the workflow looks again."""
 EXISTED: Final = "existed"
@@ -65,22 +67,26 @@ class RemovalActivities:
         return bool(seen), held
 
     async def _delete(self, removal: Removal, namespace: Object) -> None:
-        """The namespace, its Deployments and its pods (1 s of grace)."""
+        """The namespace as it was looked at, its Deployments and its pods (1 s of grace). Each by its UID: a worker that was frozen in
+        between must not delete what a newer generation has made."""
         require_ours(namespace, removal.request.repository)
         if not is_terminating(namespace):
             await self._records.confirm(Names(removal.namespace), removal.generation)
-            await self._cluster.delete("Namespace", removal.namespace, uid=namespace["metadata"]["uid"])
+            seen = namespace["metadata"]
+            await self._cluster.delete("Namespace", removal.namespace, uid=seen["uid"], version=seen["resourceVersion"])
         await self._hurry(removal.namespace)
 
     async def _hurry(self, namespace: str) -> None:
         """Deletes Deployments and pods now instead of in five seconds. No failure: the namespace controller deletes them in any case."""
         if not await self._may_look_inside(namespace):
             return
-        with suppress(RejectedError):
-            await asyncio.gather(
-                self._cluster.delete_all("Deployment", namespace),
-                self._cluster.delete_all("Pod", namespace, grace=GRACE),
-            )
+        with suppress(RejectedError, ConflictError):
+            held = await asyncio.gather(*(self._cluster.list_objects(kind, namespace) for kind in HURRIED))
+            await asyncio.gather(*(self._delete_one(item) for items in held for item in items))
+
+    async def _delete_one(self, item: Object) -> None:
+        kind, name, namespace = identity(item)
+        await self._cluster.delete(kind, name, namespace, uid=item["metadata"]["uid"], grace=GRACE if kind == "Pod" else None)
 
     async def _may_look_inside(self, namespace: str) -> bool:
         """Half-built namespaces have no binding yet, half-removed ones no longer: without it the deployer has no rights there."""

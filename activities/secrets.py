@@ -2,6 +2,7 @@
 
 from temporalio import activity
 
+from activities.applying import apply_as
 from gateways.cluster import Cluster
 from gateways.records import Records
 from gateways.secret_files import SecretSource
@@ -26,5 +27,5 @@ class SecretActivities:
         require_keys(values, secrets)
         salt = kept_salt(await self._cluster.read("Secret", APP_SECRET, attempt.namespace))
         await self._records.confirm(Names(attempt.namespace), attempt.generation)
-        await self._cluster.apply(app_secret(attempt, values, salt))
+        await apply_as(self._cluster, app_secret(attempt, values, salt), attempt.generation)
         return secrets_report(values, salt)

@@ -33,7 +33,7 @@ class WorkloadActivities:
         attempt = application.attempt
         await self._records.confirm(Names(attempt.namespace), attempt.generation)
         async with heartbeats(f"applying the workloads of {attempt.namespace}"):
-            await apply_all(self._cluster, map(to_dict, objects))
+            await apply_all(self._cluster, map(to_dict, objects), attempt.generation)
 
     @activity.defn(name="await_ready")
     async def await_ready(self, attempt: Attempt) -> Check:

@@ -50,13 +50,17 @@ class Cluster(Protocol):
         """Sets annotations, takes those with None away and leaves the rest of the object alone. False if there is no such object."""
 
     async def delete(
-        self, kind: str, name: str, namespace: str | None = None, *, uid: str | None = None, version: str | None = None
+        self,
+        kind: str,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        version: str | None = None,
+        grace: timedelta | None = None,
     ) -> bool:
         """Asks for the deletion. False if there is none. With `uid`, ConflictError when the object of that name is another one; with
-        `version`, also when its resourceVersion is another."""
-
-    async def delete_all(self, kind: str, namespace: str, *, grace: timedelta | None = None) -> None:
-        """Asks for the deletion of every object of the kind in the namespace, in one call."""
+        `version`, also when its resourceVersion is another. `grace` is what a pod gets to end, instead of what it asks for."""
 
     async def view(self, namespace: str) -> View:
         """Reads once what `follow` yields."""

@@ -4,8 +4,9 @@ The API is uniform: what every call needs to know of a kind is one line here. Th
 going by this table, ten verbs are written once for all kinds, and objects stay the plain JSON that the manifests are.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 
@@ -45,3 +46,9 @@ KINDS: Final = {
 def label(kind: str, name: str, namespace: str | None = None) -> str:
     """How errors and logs call an object: `Deployment pr-1/webapp`."""
     return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+
+
+def identity(manifest: Mapping[str, Any]) -> tuple[str, str, str | None]:
+    """Kind, name and namespace."""
+    metadata = manifest["metadata"]
+    return manifest["kind"], metadata["name"], metadata.get("namespace")

@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 from gateways.cluster import Object, View
 from gateways.connection import Request, Session
-from gateways.kinds import KINDS, label
+from gateways.kinds import KINDS, identity, label
 from gateways.translation import Answer, refusal
 from gateways.watching import Mirror, follow
 from stack.errors import ConflictError, UnavailableError
@@ -78,16 +78,18 @@ class KubernetesCluster:
         return (await self._session.call(request, accept={HTTPStatus.NOT_FOUND})).ok
 
     async def delete(
-        self, kind: str, name: str, namespace: str | None = None, *, uid: str | None = None, version: str | None = None
+        self,
+        kind: str,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        version: str | None = None,
+        grace: timedelta | None = None,
     ) -> bool:
-        options = deletion(uid=uid, version=version)
+        options = deletion(uid=uid, version=version, grace=grace)
         request = Request("DELETE", KINDS[kind].path(namespace, name), "deleting", label(kind, name, namespace), body=options)
         return (await self._session.call(request, accept={HTTPStatus.NOT_FOUND})).ok
-
-    async def delete_all(self, kind: str, namespace: str, *, grace: timedelta | None = None) -> None:
-        options = deletion(grace=grace)
-        request = Request("DELETE", KINDS[kind].path(namespace), "deleting", f"all {kind}s of {namespace}", body=options)
-        await self._session.call(request, accept={HTTPStatus.NOT_FOUND})
 
     async def view(self, namespace: str) -> View:
         return View(*await asyncio.gather(*(self.list_objects(kind, namespace) for kind in VIEWED)))
@@ -115,12 +117,6 @@ class KubernetesCluster:
         )
         answer = await self._session.call(request, accept={HTTPStatus.NOT_FOUND, HTTPStatus.BAD_REQUEST})
         return answer.text if answer.ok else ""
-
-
-def identity(manifest: Object) -> tuple[str, str, str | None]:
-    """Kind, name and namespace."""
-    metadata = manifest["metadata"]
-    return manifest["kind"], metadata["name"], metadata.get("namespace")
 
 
 def content(answer: Answer, request: Request) -> Mapping[str, Any]:

@@ -74,11 +74,19 @@ class ExtendRequest(Model):
 Request = Annotated[DeployRequest | TeardownRequest | ExtendRequest, Field(discriminator="kind")]
 
 
+class Urls(Model):
+    """Where people find the preview."""
+
+    webapp: str
+    temporal_ui: str
+
+
 class Good(Model):
     """The last request of a pull request that ended ready: what a failed update goes back to."""
 
     request: DeployRequest
     generation: int
+    urls: Urls | None = None
 
 
 class Attempt(Model):
@@ -138,13 +146,6 @@ class Diagnosis(Model):
     """What the server said, or the last lines of the log."""
     resolution: str
     """One sentence that says what to do."""
-
-
-class Urls(Model):
-    """Where people find the preview."""
-
-    webapp: str
-    temporal_ui: str
 
 
 class ReceiptItem(Model):
@@ -243,6 +244,8 @@ class Claiming(Model):
 
     namespace: str
     request: Request
+    after: int | None = None
+    """Work on the request goes on under the generation after this one, so that a late step of what has ended changes nothing any more."""
 
 
 class Application(Model):

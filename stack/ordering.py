@@ -42,6 +42,14 @@ def decide(request: DeployRequest | TeardownRequest, record: Record | None, now:
     return Claim(generation=generation + 1, accepted=True)
 
 
+def go_on(request: DeployRequest | TeardownRequest, record: Record | None, after: int) -> Claim:
+    """The next generation for a request that has been accepted as `after`; asked again, the same one."""
+    if record is None or record.request_id != request.id or record.generation not in (after, after + 1):
+        generation = 0 if record is None else record.generation
+        return Claim(generation=generation, accepted=False, note="it is no longer the accepted request")
+    return Claim(generation=after + 1, accepted=True)
+
+
 def _refusal(request: DeployRequest | TeardownRequest, record: Record | None, now: datetime) -> str:
     if request.condition is not None:
         return unmet(request.condition, record, now)
@@ -69,8 +77,7 @@ def has_expired(record: Record | None, now: datetime) -> bool:
 
 def accept(request: DeployRequest | TeardownRequest, claim: Claim, before: Record | None, now: datetime) -> Record:
     """The record after an accepted request. A teardown ends what was good and the pin; a deploy keeps both."""
-    deploys = isinstance(request, DeployRequest)
-    previous = before if before is not None and before.kind == "deploy" and deploys else None
+    previous = before if before is not None and before.kind == request.kind == "deploy" else None
     return Record(
         pr=request.pr,
         repository=request.repository,

@@ -1,5 +1,7 @@
 """DeployPreview: makes the stack of a pull request be what the newest request asks for, and proves it."""
 
+from typing import Any
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
@@ -83,7 +85,7 @@ class DeployPreview(Owner):
         """A failed update goes back to what was good; a failed first attempt leaves the evidence, for a while."""
         assert isinstance(request, DeployRequest)
         if claim.good is not None:
-            return await self._go_back(failed, claim, claim.good)
+            return await self._go_back(request, failed, claim.good)
         return self._keep_evidence(failed, request, claim) if self._story.has_done("namespace") else failed
 
     def _keep_evidence(self, failed: Outcome, request: DeployRequest, claim: Claim) -> Outcome:
@@ -93,27 +95,24 @@ class DeployPreview(Owner):
         note = f"what there is of it is kept until {until:%Y-%m-%d %H:%M} UTC (failedTtl), then the clean-up takes it"
         return failed.model_copy(update={"note": note, "expires_at": until})
 
-    async def _go_back(self, ended: Outcome, claim: Claim, good: Good) -> Outcome:
-        """The last good generation again, under the number of this one. The verdict stays what it is."""
-        generation = f"generation {good.generation} (commit {good.request.commit[:12]})"
+    async def _go_back(self, request: DeployRequest, ended: Outcome, good: Good) -> Outcome:
+        """The last good commit again, under a number of its own: what a lost worker still does of the ended attempt counts no more. The
+        verdict stays what it is."""
+        before = f"generation {good.generation} (commit {good.request.commit[:12]})"
         try:
             with self._story.series("back"):
+                claim = await self._claim(request, after=self._generation)
                 await self._carry_out(self._attempt_of(good.request, claim), updates=False)
         except (NotReadyError, ActivityError) as error:
             if self._halted:
                 raise HaltedError from error
-            note = f"going back to {generation} failed as well: {explain(error).summary}"
-            return ended.model_copy(update={"note": note, "expires_at": claim.expires_at, "seconds": self._story.seconds()})
-        self._story.publish(self._urls)
-        return ended.model_copy(
-            update={
-                "note": f"{generation} runs again",
-                "urls": self._urls,
-                "expires_at": claim.expires_at,
-                "seconds": self._story.seconds(),
-                "temporal_away": self._temporal_away(),
-            }
-        )
+            return self._undone(ended, note=f"going back to {before} failed as well: {explain(error).summary}")
+        self._story.publish(good.urls)
+        note = f"{before} runs again as generation {claim.generation}"
+        return self._undone(ended, note=note, urls=good.urls, expires_at=claim.expires_at, temporal_away=self._temporal_away())
+
+    def _undone(self, ended: Outcome, **found: Any) -> Outcome:
+        return ended.model_copy(update={"generation": self._generation, "seconds": self._story.seconds(), **found})
 
     async def _undo(self, request: Request) -> Outcome:
         """Of a cancelled attempt: a new preview is removed, a live one goes back to what was good."""
@@ -125,7 +124,7 @@ class DeployPreview(Owner):
             if not claim.accepted:
                 return self._declined(request, claim)
             ended = self._outcome(request, "cancelled", note="cancelled by an operator")
-            outcome = await (self._go_back(ended, claim, claim.good) if claim.good else self._remove(request, ended))
+            outcome = await (self._go_back(request, ended, claim.good) if claim.good else self._remove(request, ended))
         except ActivityError as error:
             if self._halted:
                 raise HaltedError from error
@@ -135,6 +134,7 @@ class DeployPreview(Owner):
 
     async def _remove(self, request: DeployRequest, ended: Outcome) -> Outcome:
         """One look at each thing. What is still there then, the clean-up takes: a cancelled run does not go on for days."""
+        await self._claim(request, after=self._generation)
         teardown = TeardownRequest(**request.model_dump(include={"id", "pr", "repository", "requested_at"}), reason="cancelled")
         removal = Removal(request=teardown, namespace=self._namespace, generation=self._generation)
         receiving = Receiving()
@@ -147,7 +147,7 @@ class DeployPreview(Owner):
             )
         self._story.publish(None)
         rest = f"still there: {receiving.held}" if receiving.held else "what it had made is gone"
-        return ended.model_copy(update={"receipt": receiving.receipt(), "note": f"{ended.note}; {rest}", "seconds": self._story.seconds()})
+        return self._undone(ended, note=f"{ended.note}; {rest}", receipt=receiving.receipt())
 
     async def _look(self, step: str, look: Look, removal: Removal, receiving: Receiving) -> None:
         with self._step(step):

@@ -160,10 +160,12 @@ class Owner:
         """What follows from the failure of an accepted request, and its final verdict."""
         return failed
 
-    async def _claim(self, request: Request) -> Claim:
-        self._story.begin(request, title_of(request))
+    async def _claim(self, request: Request, after: int | None = None) -> Claim:
+        """With `after`, work that has ended under that generation goes on under the next one."""
+        if after is None:
+            self._story.begin(request, title_of(request))
         with self._step("claim"):
-            claiming = Claiming(namespace=self._namespace, request=request)
+            claiming = Claiming(namespace=self._namespace, request=request, after=after)
             claim = await workflow.execute_activity_method(RecordActivities.claim, claiming, **QUICK, summary=f"claim {self._namespace}")
         if claim.accepted:
             self._generation, self._urls = claim.generation, claim.urls

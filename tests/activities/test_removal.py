@@ -49,7 +49,7 @@ async def test_gone_is_what_was_seen_gone(activities: RemovalActivities, cluster
 async def test_namespace_and_workloads_are_deleted_together(activities: RemovalActivities, cluster: FakeCluster) -> None:
     put_stack(cluster)
     await remove(activities)
-    assert cluster.calls[-3:] == ["delete Namespace pr-1", "delete all Deployments of pr-1", "delete all Pods of pr-1"]
+    assert cluster.calls[-3:] == ["delete Namespace pr-1", "delete Deployment pr-1/webapp", "delete Pod pr-1/webapp-1"]
 
 
 async def test_what_was_never_there_is_said_so(activities: RemovalActivities) -> None:
@@ -114,7 +114,7 @@ async def test_one_that_a_newer_request_made_stays(activities: RemovalActivities
 
 async def test_a_right_that_is_gone_already_is_no_error(activities: RemovalActivities, cluster: FakeCluster) -> None:
     put_stack(cluster)
-    cluster.fail("delete_all", "Pod", RejectedError("deleting"))
+    cluster.fail("delete", "Pod", RejectedError("deleting"))
     assert (await remove(activities)).seen_gone
 
 

@@ -126,7 +126,7 @@ async def test_what_is_not_there_is_none(cluster: Cluster, namespace: str) -> No
     assert await cluster.read("ConfigMap", "none", namespace) is None
     assert await cluster.read("Namespace", "contract-none") is None
     assert await cluster.delete("ConfigMap", "none", namespace) is False
-    await cluster.delete_all("Pod", namespace)
+    assert await cluster.annotate("ConfigMap", "none", {"a": "1"}, namespace) is False
 
 
 async def test_list_by_label(cluster: Cluster, namespace: str) -> None:
@@ -170,12 +170,22 @@ async def test_delete_refuses_another_object_of_that_name(cluster: Cluster, name
     assert await cluster.read("ConfigMap", "a", namespace) is None
 
 
-async def test_delete_all_spares_other_kinds(cluster: Cluster, namespace: str) -> None:
-    await cluster.apply(deployment(namespace))
-    await cluster.apply(config(namespace, key="kept"))
-    await cluster.delete_all("Deployment", namespace)
-    assert await cluster.list_objects("Deployment", namespace) == []
-    assert await cluster.read("ConfigMap", "a", namespace) is not None
+async def test_delete_refuses_what_has_changed_since_it_was_looked_at(cluster: Cluster, namespace: str) -> None:
+    await cluster.create(config(namespace))
+    seen = (await cluster.read("ConfigMap", "a", namespace) or {})["metadata"]
+    await cluster.annotate("ConfigMap", "a", {"generation": "2"}, namespace)
+    with pytest.raises(ConflictError):
+        await cluster.delete("ConfigMap", "a", namespace, uid=seen["uid"], version=seen["resourceVersion"])
+    now = (await cluster.read("ConfigMap", "a", namespace) or {})["metadata"]
+    assert await cluster.delete("ConfigMap", "a", namespace, uid=now["uid"], version=now["resourceVersion"]) is True
+
+
+async def test_an_annotation_is_set_and_taken_away_and_the_rest_stays(cluster: Cluster, namespace: str) -> None:
+    await cluster.apply(config(namespace, labels={"team": "x"}, key="kept"))
+    await cluster.annotate("ConfigMap", "a", {"one": "1", "two": "2"}, namespace)
+    await cluster.annotate("ConfigMap", "a", {"one": None, "two": "3"}, namespace)
+    found = await cluster.read("ConfigMap", "a", namespace) or {}
+    assert (found["metadata"]["annotations"], found["metadata"]["labels"], found["data"]) == ({"two": "3"}, {"team": "x"}, {"key": "kept"})
 
 
 async def test_follow_shows_what_is_there_and_what_comes(cluster: Cluster, namespace: str) -> None:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateways.cluster import Object, View
-from gateways.kinds import KINDS, label
-from gateways.kubernetes_cluster import VIEWED, identity
+from gateways.kinds import KINDS, identity, label
+from gateways.kubernetes_cluster import VIEWED
 from stack.errors import ConflictError, PreviewError, RejectedError
 
 Key = tuple[str, str, str]
@@ -107,8 +107,17 @@ class FakeCluster:
         return True
 
     async def delete(
-        self, kind: str, name: str, namespace: str | None = None, *, uid: str | None = None, version: str | None = None
+        self,
+        kind: str,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        version: str | None = None,
+        grace: timedelta | None = None,
     ) -> bool:
+        """`grace` changes nothing: nothing runs here that could take its time."""
+        del grace
         self._fail_if_told("delete", kind)
         item = self._objects.get((kind, namespace or "", name))
         if item is None:
@@ -120,13 +129,6 @@ class FakeCluster:
         else:
             self.take(kind, name, namespace or "")
         return True
-
-    async def delete_all(self, kind: str, namespace: str, *, grace: timedelta | None = None) -> None:
-        self._fail_if_told("delete_all", kind)
-        self.calls.append(f"delete all {kind}s of {namespace}")
-        for k, ns, name in list(self._objects):
-            if (k, ns) == (kind, namespace):
-                self.take(kind, name, namespace)
 
     async def view(self, namespace: str) -> View:
         return View(*[self._held(kind, namespace) for kind in VIEWED])
@@ -222,4 +224,5 @@ class FakeCluster:
 async def _either(changed: asyncio.Event) -> None:
     """A change or the tick, whichever is first."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(changed.wait(), TICK_SECONDS)
+        async with asyncio.timeout(TICK_SECONDS):
+            await changed.wait()

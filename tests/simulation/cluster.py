@@ -119,12 +119,24 @@ class CalledCluster:
         )
         return there
 
-    async def delete(self, kind: str, name: str, namespace: str | None = None, *, uid: str | None = None) -> bool:
-        there: bool = await self._call("delete", kind, name, namespace, lambda: self._cluster.delete(kind, name, namespace, uid=uid))
+    async def delete(
+        self,
+        kind: str,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        version: str | None = None,
+        grace: timedelta | None = None,
+    ) -> bool:
+        there: bool = await self._call(
+            "delete",
+            kind,
+            name,
+            namespace,
+            lambda: self._cluster.delete(kind, name, namespace, uid=uid, version=version, grace=grace),
+        )
         return there
-
-    async def delete_all(self, kind: str, namespace: str, *, grace: timedelta | None = None) -> None:
-        await self._call("delete all", kind, "", namespace, lambda: self._cluster.delete_all(kind, namespace, grace=grace))
 
     async def read(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         await self._need_rights(kind, namespace)

@@ -37,7 +37,7 @@ CALLS: dict[str, Callable[[Cluster], Awaitable[Any]]] = {
     "list": lambda cluster: cluster.list_objects("ConfigMap", "pr-1"),
     "replace": lambda cluster: cluster.replace(MAP),
     "delete": lambda cluster: cluster.delete("ConfigMap", "a", "pr-1"),
-    "delete_all": lambda cluster: cluster.delete_all("Pod", "pr-1"),
+    "annotate": lambda cluster: cluster.annotate("Namespace", "pr-1", {"a": "1"}),
     "view": lambda cluster: cluster.view("pr-1"),
     "log": lambda cluster: cluster.log_tail("pr-1", "a", "b"),
     "follow": drain_follow,
@@ -45,7 +45,7 @@ CALLS: dict[str, Callable[[Cluster], Awaitable[Any]]] = {
 }
 
 
-READ_NO_ANSWER = {"create", "delete", "delete_all", "log"}
+READ_NO_ANSWER = {"create", "delete", "annotate", "log"}
 
 
 @pytest.fixture(autouse=True)
@@ -118,7 +118,7 @@ async def test_what_is_not_there_is_no_error(tmp_path: Path) -> None:
         assert await cluster.read("ConfigMap", "a", "pr-1") is None
         assert await cluster.delete("ConfigMap", "a", "pr-1") is False
         assert await cluster.log_tail("pr-1", "a", "b") == ""
-        await cluster.delete_all("Pod", "pr-1")
+        assert await cluster.annotate("Namespace", "pr-1", {"a": "1"}) is False
 
 
 def listing(version: str, *names: str) -> Handler:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from stack.models import Claim, Condition, DeployRequest, ExtendRequest, Good, Record, TeardownRequest
-from stack.ordering import NEVER, accept, ask_the_same, competes, decide
+from stack.ordering import NEVER, accept, ask_the_same, competes, decide, go_on
 from tests.fakes.requests import NOON, deploy, teardown
 
 
@@ -112,3 +112,13 @@ def test_requests_that_do_not_compete_are_never_the_same_as_others() -> None:
     extension = ExtendRequest(id="e", pr=1, repository="acme/shop", requested_at=NOON, generation=4, pinned=True)
     assert not competes(extension)
     assert not ask_the_same(extension, extension)
+
+
+def test_work_that_has_ended_goes_on_under_a_number_of_its_own_and_once() -> None:
+    before = record_of(deploy("a"), generation=4)
+    assert (go_on(deploy("a"), before, 4).accepted, go_on(deploy("a"), before, 4).generation) == (True, 5)
+    after = accept(deploy("a"), go_on(deploy("a"), before, 4), before, NOON)
+    assert (after.generation, after.request_id, after.requested_at) == (5, "a", NOON)
+    assert go_on(deploy("a"), after, 4).generation == 5, "asked again"
+    assert not go_on(deploy("a"), record_of(deploy("b"), generation=5), 4).accepted, "somebody else has been accepted"
+    assert not go_on(deploy("a"), None, 4).accepted

@@ -15,7 +15,7 @@ from cli.temporal import Handle, send
 from stack.models import DeployRequest, ExtendRequest, Good, Outcome, Request, TeardownRequest
 from stack.stackfile import StackFile
 from tests.temporal_namespace import ensure_namespace
-from tests.workflows.doubles import World
+from tests.workflows.doubles import URLS, World
 from worker import PASSED_THROUGH
 from workflows.baton import Closing
 from workflows.deploy_preview import DeployPreview
@@ -86,7 +86,7 @@ def good(commit: str = "0000000") -> Good:
         images={"webapp": "shop:0", "worker": "shop-worker:0"},
         stack=STACK,
     )
-    return Good(request=request, generation=1)
+    return Good(request=request, generation=1, urls=URLS)
 
 
 def outcome_of(closing: Closing, request: Request) -> Outcome:

@@ -70,7 +70,9 @@ class World:
 
     @activity.defn(name="claim")
     async def claim(self, claiming: Claiming) -> Claim:
-        generation = self.claims.setdefault(claiming.request.id, len(self.claims) + 1)
+        if claiming.after is not None:
+            self.claims[claiming.request.id] = claiming.after + 1
+        generation = self.claims.setdefault(claiming.request.id, max(self.claims.values(), default=0) + 1)
         urls = URLS if claiming.request.kind == "deploy" else None
         default = Claim(generation=generation, accepted=True, urls=urls, good=self.good, expires_at=MIDNIGHT)
         claim: Claim = await self.perform("claim", generation, default)

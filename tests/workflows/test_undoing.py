@@ -36,7 +36,7 @@ async def test_a_failed_update_goes_back_to_what_was_good(desk: Desk, world: Wor
     handle, request = await desk.deploy("abcdef1")
     outcome = outcome_of(await handle.result(), request)
     assert (outcome.state, outcome.diagnosis, outcome.urls) == ("failed", CRASH, URLS)
-    assert outcome.note == "generation 1 (commit 0000000) runs again"
+    assert (outcome.note, outcome.generation) == ("generation 1 (commit 0000000) runs again as generation 2", 2)
     assert world.applied == ["abcdef1", "0000000"]
     assert outcome.temporal_away == 7
     assert {"wait", "back: wait", "back: smoke"} <= outcome.seconds.keys()
@@ -51,7 +51,7 @@ async def test_images_are_checked_before_anything_that_runs_is_touched(desk: Des
     handle, request = await desk.deploy("abcdef1")
     assert outcome_of(await handle.result(), request).state == "failed"
     assert world.applied == ["0000000"], "the new commit was not applied"
-    assert world.came_before("end check_images:1", "create_databases:1")
+    assert world.came_before("end check_images:1", "create_databases:2")
 
 
 async def test_a_first_attempt_checks_no_images_and_reports_no_absence(desk: Desk, world: World) -> None:
@@ -80,9 +80,9 @@ async def test_a_newer_push_stops_the_way_back(desk: Desk, world: World) -> None
     world.gates["create_databases"].set()
     await world.begun["verify_page"].wait()
     world.gates["create_databases"].clear()
-    await _until(world, 2, "create_databases:1")
+    await _until(world, 1, "create_databases:2")
     _, second = await desk.deploy("bbbbbbb", minute=1)
-    await _until(world, 2, "end create_databases:1")
+    await _until(world, 1, "end create_databases:2")
     world.gates.clear()
     closing = await handle.result()
     assert (outcome_of(closing, first).state, outcome_of(closing, second).state) == ("superseded", "ready")
@@ -115,7 +115,7 @@ async def test_a_cancelled_first_attempt_removes_what_it_made(desk: Desk, world:
     outcome = await cancelled(handle, request)
     assert (outcome.state, outcome.note) == ("cancelled", "cancelled by an operator; what it had made is gone")
     assert outcome.receipt is not None
-    assert world.came_before("end await_ready:1", "delete_namespace:1")
+    assert world.came_before("end await_ready:1", "delete_namespace:2"), "under a number of its own"
     assert world.settled[-1].outcome.state == "cancelled"
 
 
@@ -128,7 +128,7 @@ async def test_what_a_cancelled_attempt_cannot_remove_is_named(desk: Desk, world
     await handle.cancel()
     outcome = await cancelled(handle, request)
     assert outcome.note == "cancelled by an operator; still there: Namespace pr-7: finalizers"
-    assert world.calls.count("delete_namespace:1") == 1
+    assert world.calls.count("delete_namespace:2") == 1
 
 
 async def test_a_cancelled_update_goes_back_to_what_was_good(desk: Desk, world: World) -> None:
@@ -140,7 +140,7 @@ async def test_a_cancelled_update_goes_back_to_what_was_good(desk: Desk, world: 
     await _until(world, 1, "end await_ready:1")
     world.gates.clear()
     outcome = await cancelled(handle, request)
-    assert (outcome.state, outcome.note, outcome.urls) == ("cancelled", "generation 1 (commit 0000000) runs again", URLS)
+    assert (outcome.state, outcome.note, outcome.urls) == ("cancelled", "generation 1 (commit 0000000) runs again as generation 2", URLS)
     assert world.applied == ["abcdef1", "0000000"]
 
 
