@@ -13,6 +13,7 @@ from temporalio.worker import Replayer
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from worker import PASSED_THROUGH
+from workflows.cleanup_stale_previews import CleanupStalePreviews
 from workflows.deploy_preview import DeployPreview
 from workflows.teardown_preview import TeardownPreview
 
@@ -28,7 +29,7 @@ def test_there_are_histories_of_both_workflows() -> None:
 @pytest.mark.parametrize("path", HISTORIES, ids=lambda path: path.stem)
 async def test_a_recorded_run_replays(path: Path) -> None:
     replayer = Replayer(
-        workflows=[DeployPreview, TeardownPreview],
+        workflows=[DeployPreview, TeardownPreview, CleanupStalePreviews],
         data_converter=pydantic_data_converter,
         workflow_runner=SandboxedWorkflowRunner(SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)),
     )
