@@ -1,7 +1,7 @@
 """Steps side by side, and work that a cancellation does not reach."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -19,13 +19,20 @@ async def together(*steps: Coroutine[Any, Any, None], stop_at_failure: bool = Tr
     first = asyncio.FIRST_EXCEPTION if stop_at_failure else asyncio.ALL_COMPLETED
     try:
         done, _ = await workflow.wait(tasks, return_when=first)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await workflow.wait(tasks)
+    except asyncio.CancelledError:
+        await _stop(tasks)
+        raise
+    await _stop(tasks)
     for task in tasks:
         if task in done:
             task.result()
+
+
+async def _stop(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    """Not in a `finally`: nothing may be awaited in a run that a worker lets go of when it ends."""
+    for task in tasks:
+        task.cancel()
+    await workflow.wait(tasks)
 
 
 async def uninterrupted(work: Awaitable[T]) -> T:

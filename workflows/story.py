@@ -102,12 +102,16 @@ class Story:
         self._tell()
         try:
             yield
+        except GeneratorExit:
+            raise  # the worker ends and lets go of the run, which goes on elsewhere: nothing has ended
         except BaseException:
-            step.failed = True
+            self._end(step, failed=True)
             raise
-        finally:
-            step.ended = workflow.now()
-            self._tell()
+        self._end(step)
+
+    def _end(self, step: Step, *, failed: bool = False) -> None:
+        step.ended, step.failed = workflow.now(), failed
+        self._tell()
 
     def seconds(self) -> dict[str, float]:
         """Step → seconds, for the steps that have ended."""
