@@ -24,7 +24,12 @@ from stack.names import Names
 RPC_TIMEOUT: Final = timedelta(seconds=5)
 PREFIX: Final = Names("").workflow_id
 OPEN: Final = f"WorkflowType IN ('{DEPLOY_WORKFLOW}', '{TEARDOWN_WORKFLOW}') AND ExecutionStatus = 'Running'"
-REFUSALS: Final = {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED}
+REFUSALS: Final = {
+    RPCStatusCode.INVALID_ARGUMENT,
+    RPCStatusCode.NOT_FOUND,
+    RPCStatusCode.PERMISSION_DENIED,
+    RPCStatusCode.UNAUTHENTICATED,
+}
 
 PR: Final = SearchAttributeKey.for_int(attributes.PR)
 REPOSITORY: Final = SearchAttributeKey.for_keyword(attributes.REPOSITORY)
@@ -80,7 +85,7 @@ class TemporalRuns:
             try:
                 return (await handle.describe(rpc_timeout=RPC_TIMEOUT)).status is WorkflowExecutionStatus.RUNNING
             except RPCError as error:
-                if error.status is RPCStatusCode.NOT_FOUND:
+                if error.status is RPCStatusCode.NOT_FOUND and not _lacks_namespace(error):
                     return False
                 raise
 
@@ -92,6 +97,11 @@ class TemporalRuns:
     async def request(self, namespace: str, request: Request) -> None:
         with _translated("handing a request over for", namespace):
             await send(self._client(), namespace, request, self._task_queue)
+
+
+def _lacks_namespace(error: RPCError) -> bool:
+    """A Temporal namespace that is not there must not pass for a run that is not."""
+    return any("NamespaceNotFound" in detail.type_url for detail in error.grpc_status.details)
 
 
 @contextmanager

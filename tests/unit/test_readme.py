@@ -21,8 +21,8 @@ def test_every_make_target_that_is_named_exists() -> None:
 
 
 def test_every_command_that_is_shown_is_understood() -> None:
-    shown = re.findall(r"python starter\.py ((?:deploy|teardown|status|list).*)", README.replace("\\\n", " "))
-    assert len(shown) >= 4
+    shown = re.findall(r"python starter\.py ((?:deploy|teardown|status|list|extend|cleanup).*)", README.replace("\\\n", " "))
+    assert len(shown) >= 6
     for line in shown:
         words = line.split("#")[0].split()
         assert parser().parse_args(words)
