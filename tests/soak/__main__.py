@@ -10,8 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from tests.soak.cases import Bench, Report
-from tests.soak.faults import Life, live, lives
+from tests.soak.faults import Life, Writes, live, lives
+from tests.soak.histories import History, history
+from tests.soak.playing import play
 from tests.soak.progress import AnotherRunError, Progress, alone
+from tests.soak.races import Race, races, run_race
 from tests.soak.soaking import FOLDER, Case, Soaking
 
 KINDS = ("faults", "races", "sequences")
@@ -43,8 +46,29 @@ class Options:
         )
 
 
-async def fault(life: Life, bench: Bench, number: int) -> Report:
+async def live_with(life: Life, bench: Bench, number: int) -> Report:
     return (await live(bench, number, life)).report
+
+
+async def race_of(race: Race, bench: Bench, number: int) -> Report:
+    return await run_race(bench, number, race)
+
+
+async def play_it(story: History, bench: Bench, number: int) -> Report:
+    return await play(bench, number, story)
+
+
+def every_case(options: Options, writes: Writes, done: frozenset[str]) -> list[Case]:
+    """All that is not done yet."""
+    cases = list[Case]()
+    if "faults" in options.kinds:
+        cases += [Case("fault", life.cases, partial(live_with, life)) for life in lives(writes, done)]
+    if "races" in options.kinds:
+        cases += [Case("race", [race.name], partial(race_of, race)) for race in races() if race.name not in done]
+    if "sequences" in options.kinds:
+        histories = [history(options.seed + i) for i in range(options.sequences)]
+        cases += [Case("sequence", [each.name], partial(play_it, each)) for each in histories if each.name not in done]
+    return cases
 
 
 async def soak(options: Options) -> int:
@@ -55,9 +79,10 @@ async def soak(options: Options) -> int:
         writes, calibration = await soaking.calibrate()
         for report in calibration:
             _show(report)
-        cases = [Case("fault", life.cases, partial(fault, life)) for life in lives(writes, progress.done) if "faults" in options.kinds]
+        cases = every_case(options, writes, progress.done)
         random.Random(options.seed).shuffle(cases)
-        print(f"{sum(len(case.names) for case in cases)} cases in {len(cases)} lives of pull requests, {options.lanes} lanes", flush=True)
+        number = sum(len(case.names) for case in cases)
+        print(f"{number} cases in {len(cases)} lives of pull requests, {options.lanes} lanes, seed {options.seed}", flush=True)
         left = len(cases)
 
         def tell(case: Case, report: Report) -> None:

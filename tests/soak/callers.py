@@ -16,7 +16,7 @@ from stack.models import Condition, DeployRequest, ExtendRequest, Outcome, Reque
 from stack.names import Names
 from stack.stackfile import StackFile
 from tests.e2e.platform import REPOSITORY
-from tests.soak.lanes import NAMESPACE_TEMPLATE, Lane
+from tests.soak.lanes import Lane
 
 PATIENCE = timedelta(minutes=4)
 """Longer than any case takes; who waits longer has found a defect."""
@@ -84,6 +84,11 @@ class Asked:
     def is_answered(self) -> bool:
         return self.answer.done()
 
+    @property
+    def is_told(self) -> bool:
+        """Whether there is an outcome."""
+        return self.answer.done() and not self.answer.cancelled() and self.answer.exception() is None
+
 
 @dataclass
 class PullRequest:
@@ -99,7 +104,7 @@ class PullRequest:
 
     @property
     def names(self) -> Names:
-        return Names(NAMESPACE_TEMPLATE.format(pr=self.number))
+        return Names(self.lane.namespace(self.number))
 
     def now(self) -> datetime:
         """The time that the forge gives the next event."""
@@ -158,6 +163,11 @@ class PullRequest:
                 return True
             raise
         return description.status is not WorkflowExecutionStatus.RUNNING
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether every request has its outcome."""
+        return all(asked.is_answered for asked in self.asked)
 
     async def settled(self) -> list[Outcome]:
         """The outcomes of all requests, in the order in which they were sent, once no run is open any more."""

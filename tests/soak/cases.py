@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+import traceback
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -63,8 +65,19 @@ class Bench:
     images: Mapping[str, str]
     golden: Golden
 
-    def pull_request(self, number: int) -> PullRequest:
-        return PullRequest(number, self.client, self.lane, self.images)
+    @asynccontextmanager
+    async def life_of(self, number: int, report: Report) -> AsyncIterator[PullRequest]:
+        """A pull request for one case: closed afterwards, unless the case was stopped from outside. Then the next run closes it."""
+        pr, started = PullRequest(number, self.client, self.lane, self.images), time.monotonic()
+        try:
+            try:
+                yield pr
+            except Exception as error:
+                report.problems += [f"{type(error).__name__}: {error}", *traceback.format_exc().splitlines()[-6:]]
+            await self.finish(pr, report)
+        finally:
+            pr.leave()
+            report.seconds = round(time.monotonic() - started, 1)
 
     async def finish(self, pr: PullRequest, report: Report) -> None:
         """Closes the pull request, whatever became of it, and looks that nothing is left and that no late job brings it back."""
@@ -80,11 +93,14 @@ class Bench:
         await self.world.forget(pr.names)
         self.lane.end()
 
-    async def disagreement(self, names: Names, phase: str) -> list[str]:
-        """Where what there is differs from what is there without faults. Within a bound: pods take a moment to leave."""
+    async def disagreement(self, names: Names, phase: str, *, record: bool = True) -> list[str]:
+        """Where what there is (and, if asked, what the record says) differs from what is there without faults. Within a bound: pods take a
+        moment to leave."""
+        expected = self.golden.states[phase] if record else {**self.golden.states[phase], "record": {}}
         deadline = time.monotonic() + AGREEMENT_SECONDS
         while True:
-            found = differences(self.golden.states[phase], await self.world.state(names))
+            state = await self.world.state(names)
+            found = differences(expected, state if record else {**state, "record": {}})
             if not found or time.monotonic() > deadline:
                 return found
             await asyncio.sleep(0.5)

@@ -68,15 +68,10 @@ def _faults(writes: Sequence[tuple[str, int, bool]]) -> list[Fault]:
 
 async def live(bench: Bench, number: int, life: Life) -> Lived:
     """One life, compared with the golden one if there is one already."""
-    pr, started = bench.pull_request(number), time.monotonic()
     lived = Lived(Report("fault", life.name))
-    try:
+    async with bench.life_of(number, lived.report) as pr:
         for phase in life.phases:
             await _phase(bench, pr, phase, life.faults.get(phase), lived)
-    finally:
-        await bench.finish(pr, lived.report)
-        pr.leave()
-    lived.report.seconds = round(time.monotonic() - started, 1)
     return lived
 
 

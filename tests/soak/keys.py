@@ -2,15 +2,18 @@
 
 import re
 
-NAMESPACE = re.compile(r"\b(?:pr|soak)-[0-9]+\b")
-IDENTIFIER = re.compile(r"\bsoak_[0-9]+")
+NAMESPACE = re.compile(r"\b(?:pr|soak[0-9]+)-[0-9]+\b")
+IDENTIFIER = re.compile(r"\bsoak[0-9]+_[0-9]+")
+POD = re.compile(r"\b(webapp|temporal)-[a-z0-9]{6,10}-[a-z0-9]{5}\b")
 VERIFIER = re.compile(r"SCRAM-SHA-256\$[^' ]+")
 WRITES = re.compile(r"^\s*(CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|UPDATE|INSERT|DELETE|REASSIGN)\b", re.IGNORECASE)
 
 
 def anonymous(text: str) -> str:
     """Without the pull request's number and without what is random."""
-    return VERIFIER.sub("VERIFIER", IDENTIFIER.sub("pr_N", NAMESPACE.sub("pr-N", text)))
+    for pattern, word in ((NAMESPACE, "pr-N"), (IDENTIFIER, "pr_N"), (POD, r"\1-POD"), (VERIFIER, "VERIFIER")):
+        text = pattern.sub(word, text)
+    return text
 
 
 def is_write(statement: str) -> bool:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,6 @@ from tests.soak.folder import IDLE, Folder, Phase
 
 TEMPORAL_NAMESPACE = "soak"
 """Of the production Temporal, so that operators' lists stay clean."""
-NAMESPACE_TEMPLATE = "soak-{pr}"
-"""An installation of its own: the clean-up of the platform's does not know these names, and ours knows no others."""
 POLL_SECONDS = 0.02
 STEP_SECONDS = 60.0
 """How long a run may take to come to a step that it comes to for certain."""
@@ -26,17 +24,17 @@ STEP_SECONDS = 60.0
 
 @dataclass
 class Lane:
-    """One task queue with one worker."""
+    """One task queue with one worker: an installation of its own, with names that no other's clean-up knows."""
 
     name: str
     folder: Folder
+    task_queue: str
     faults: int = 0
     """Injected so far."""
-    phases: int = field(default=0, repr=False)
 
-    @property
-    def task_queue(self) -> str:
-        return f"soak-{self.name}"
+    def namespace(self, number: int) -> str:
+        """Of a pull request (nursery.py says the same to the worker)."""
+        return f"soak{self.name}-{number}"
 
     def begin(self, phase: Phase) -> None:
         """From now on; what happened before is forgotten, but counted."""
@@ -104,13 +102,12 @@ async def until(condition: Callable[[], bool], limit: float) -> bool:
 @contextmanager
 def open_lanes(count: int, folder: Path) -> Iterator[Sequence[Lane]]:
     """So many lanes, each with its worker; none of them outlives the block, nor this process."""
-    lanes = [Lane(str(number), Folder(folder / str(number))) for number in range(1, count + 1)]
+    lanes = [Lane(str(number), Folder(folder / str(number)), f"soak-{number}") for number in range(1, count + 1)]
     for lane in lanes:
         lane.folder.begin(IDLE)
     environment: dict[str, Any] = {
         **os.environ,
         "TEMPORAL_NAMESPACE": TEMPORAL_NAMESPACE,
-        "PREVIEWS_NAMESPACE_TEMPLATE": NAMESPACE_TEMPLATE,
         "KUBECONFIG": os.environ["PLATFORM_DEPLOYER_KUBECONFIG"],
     }
     command = [sys.executable, "-m", "tests.soak.nursery", *(str(lane.folder.path) for lane in lanes)]

@@ -17,7 +17,6 @@ from tests.soak.folder import Folder
 from tests.soak.worker import serve
 
 PR_SET_PDEATHSIG = 1
-TASK_QUEUE = "PREVIEWS_TASK_QUEUE"
 
 
 def die_with_parent() -> None:
@@ -37,7 +36,7 @@ def give_birth(folder: Path) -> int:
             log = os.open(folder / "worker.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
             os.dup2(log, 1)
             os.dup2(log, 2)
-            os.environ[TASK_QUEUE] = f"soak-{folder.name}"
+            os.environ |= {"PREVIEWS_TASK_QUEUE": f"soak-{folder.name}", "PREVIEWS_NAMESPACE_TEMPLATE": f"soak{folder.name}-{{pr}}"}
             code = serve(Folder(folder))
     except BaseException:
         traceback.print_exc()

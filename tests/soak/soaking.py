@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from stack.names import Names
 from tests.e2e.platform import ROOT, kubectl, query
 from tests.soak.cases import Bench, Golden, Kind, Report
 from tests.soak.faults import Life, Writes, golden, live
-from tests.soak.lanes import NAMESPACE_TEMPLATE, TEMPORAL_NAMESPACE, Lane, open_lanes
+from tests.soak.lanes import TEMPORAL_NAMESPACE, Lane, open_lanes
 from tests.soak.world import World
 from tests.temporal_namespace import ensure_namespace
 
@@ -28,6 +29,8 @@ FOLDER = ROOT / ".local" / "soak"
 FIRST_PR = 20_001
 CASE_SECONDS = 420
 """No case takes that long; one that does has found a defect, and the others go on."""
+OURS = re.compile(r"soak([0-9]+)-([0-9]+)\b")
+"""Namespaces of the lanes' pull requests."""
 GOLDEN_LIVES = 2
 """At least so many lives without a fault; they must be equal."""
 
@@ -70,11 +73,16 @@ class Soaking:
         left = sorted(_left_behind())
         if left:
             print(f"an interrupted run left {len(left)} pull requests: closing them", flush=True)
-        for number in left:
-            bench = self._bench(self._lanes[0])
-            report = Report("sequence", "sweep")
-            await bench.finish(bench.pull_request(number), report)
-            assert report.ok, f"pull request {number} of an interrupted run is not to be closed: {report}"
+        for name, number in left:
+            lane, report = self._lane(name), Report("sequence", "sweep")
+            async with self._bench(lane).life_of(number, report):
+                pass
+            assert report.ok, f"{lane.namespace(number)} of an interrupted run is not to be closed: {report}"
+
+    def _lane(self, name: str) -> Lane:
+        """As the lane of that name, perhaps of a run with more of them; any worker can close its pull requests."""
+        first = self._lanes[0]
+        return Lane(name, first.folder, first.task_queue)
 
     async def calibrate(self) -> tuple[Writes, list[Report]]:
         """Lives without a fault, in all lanes at once: what is written, and how it should be."""
@@ -112,7 +120,7 @@ class Soaking:
                 report = await case.run(self._bench(lane), number)
         except Exception as error:
             report = Report(case.kind, case.names[0], [f"{type(error).__name__}: {error}", *traceback.format_exc().splitlines()[-6:]])
-            report.orphans += await self._world.residue(Names(NAMESPACE_TEMPLATE.format(pr=number)))
+            report.orphans += await self._world.residue(Names(lane.namespace(number)))
         lane.end()
         report.faults = lane.faults - before
         return report
@@ -128,10 +136,10 @@ def _images() -> dict[str, str]:
     return dict(line.split("=", 1) for line in done.stdout.splitlines()[-2:])
 
 
-def _left_behind() -> set[int]:
-    """Numbers of pull requests of which there is anything at all."""
+def _left_behind() -> set[tuple[str, int]]:
+    """Lane and number of every pull request of which there is anything at all."""
     home = os.environ.get("PREVIEWS_HOME_NAMESPACE", "temporal-previews")
     names = kubectl("get", "namespaces", "-o", "name").split() + kubectl("get", "configmaps", "-n", home, "-o", "name").split()
     names += [name for (name,) in query("SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles")]
-    words = [name.rpartition("/")[2].replace("_", "-").removeprefix("record-").split("-") for name in names]
-    return {int(word[1]) for word in words if word[0] == "soak" and len(word) > 1 and word[1].isdigit()}
+    found = [OURS.match(name.rpartition("/")[2].replace("_", "-").removeprefix("record-")) for name in names]
+    return {(match[1], int(match[2])) for match in found if match}

@@ -16,7 +16,17 @@ from psycopg.conninfo import make_conninfo
 from gateways.kubernetes_cluster import KubernetesCluster
 from gateways.records import ClusterRecords
 from stack.models import Record
-from stack.names import ANNOTATION_COMMIT, ANNOTATION_EXPIRES_AT, ANNOTATION_GENERATION, ANNOTATION_SECRETS, Names
+from stack.names import (
+    ANNOTATION_COMMIT,
+    ANNOTATION_EXPIRES_AT,
+    ANNOTATION_GENERATION,
+    ANNOTATION_PINNED,
+    ANNOTATION_SECRETS,
+    DATABASE_SECRET,
+    Names,
+)
+from stack.namespace import expiry_annotations
+from stack.ordering import has_expired
 from stack.settings import Settings
 from tests.soak.keys import anonymous
 
@@ -48,7 +58,8 @@ OWNERS = """
 VERSION = "SELECT db_name FROM schema_version"
 NOT_OURS = {"kube-root-ca.crt"}
 """What controllers put into every namespace."""
-RANDOM = {ANNOTATION_EXPIRES_AT, ANNOTATION_SECRETS, "previews.temporal.io/fingerprint-salt"}
+EXPIRY = {ANNOTATION_EXPIRES_AT, ANNOTATION_PINNED}
+RANDOM = {ANNOTATION_SECRETS, "previews.temporal.io/fingerprint-salt"}
 VOLATILE = ("uid", "resourceVersion", "creationTimestamp", "managedFields", "generation", "selfLink")
 
 
@@ -95,7 +106,13 @@ class World:
         for kind, items in zip(KINDS, lists, strict=True):
             found |= {f"{kind} {item['metadata']['name']}": normal(item) for item in items if item["metadata"]["name"] not in NOT_OURS}
         record = await self.record(names)
-        state = {"objects": found, "pods": await self.pods(names), "postgres": await self._postgres(names), "record": told(record)}
+        state = {
+            "objects": found,
+            "pods": await self.pods(names),
+            "postgres": await self._postgres(names),
+            "record": told(record),
+            "expiry": _expiry_problem(namespace, record),
+        }
         return _same_words(state, names, record)
 
     async def pods(self, names: Names) -> dict[str, int]:
@@ -151,17 +168,16 @@ def told(record: Record | None) -> dict[str, Any]:
         return {}
     outcome, good = record.outcome, record.good
     return {
-        **record.model_dump(mode="json", include={"kind", "state", "commit", "pinned", "repository"}),
+        **record.model_dump(mode="json", include={"kind", "state", "commit", "repository"}),
         "good": good and good.request.commit,
         "outcome": outcome and [outcome.state, outcome.generation == record.generation, outcome.sha],
-        "expires": record.expires_at is not None,
     }
 
 
 def normal(item: Any) -> Any:
     """An object without what the API server and the clock add, and without secrets."""
     metadata = {key: value for key, value in item["metadata"].items() if key not in VOLATILE}
-    metadata["annotations"] = _annotations(metadata)
+    metadata["annotations"] = {key: value for key, value in _annotations(metadata).items() if not _made_once(item, key)}
     rest = {key: value for key, value in item.items() if key not in {"metadata", "status", "data", "spec"}}
     spec = {key: value for key, value in item.get("spec", {}).items() if key not in {"clusterIP", "clusterIPs"}}
     if pod := spec.get("template"):
@@ -170,13 +186,27 @@ def normal(item: Any) -> Any:
     return {**rest, "spec": spec, "metadata": metadata, "data": sorted(data) if item.get("kind") == "Secret" else data}
 
 
+def _made_once(item: Any, key: str) -> bool:
+    """The passwords stay those of the first attempt, and its number with them."""
+    return key == ANNOTATION_GENERATION and (item.get("kind"), item["metadata"]["name"]) == ("Secret", DATABASE_SECRET)
+
+
 def _annotations(metadata: Any) -> dict[str, str]:
     """A random value counts as there or not."""
     return {
         key: ("any" if key in RANDOM else value)
         for key, value in (metadata.get("annotations") or {}).items()
-        if not key.startswith("deployment.kubernetes.io/")
+        if not key.startswith("deployment.kubernetes.io/") and key not in EXPIRY
     }
+
+
+def _expiry_problem(namespace: Any, record: Record | None) -> str:
+    """What people read on the namespace must be what the record says, unless a test has moved that into the past."""
+    if namespace is None or record is None or has_expired(record, datetime.now(UTC)):
+        return ""
+    due = expiry_annotations(record.expires_at, pinned=record.pinned)
+    shown = namespace["metadata"].get("annotations", {})
+    return "; ".join(f"{key} is {shown.get(key)}, not {value}" for key, value in due.items() if shown.get(key) != value)
 
 
 def _same_words(state: dict[str, Any], names: Names, record: Record | None) -> dict[str, Any]:
