@@ -9,7 +9,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fi
 from gateways.cluster import Cluster, Object
 from gateways.kinds import identity
 from stack.errors import ConflictError, OutdatedError
-from stack.names import ANNOTATION_GENERATION
+from stack.namespace import generation_of
 
 TRIES: Final = 8
 """Controllers write the status of an object often while it starts; each of their writes makes ours begin again."""
@@ -40,8 +40,7 @@ def _guarded(manifest: Object, existing: Object | None, generation: int) -> Obje
     if existing is None:
         return manifest
     metadata = existing["metadata"]
-    newest = int(metadata.get("annotations", {}).get(ANNOTATION_GENERATION, 0))
-    if newest > generation:
+    if (newest := generation_of(existing)) > generation:
         raise OutdatedError(f"stopping generation {generation} at", obj=metadata["name"], answer=f"generation {newest} has written it")
     guard = {"resourceVersion": metadata["resourceVersion"], "uid": metadata["uid"]}
     return {**manifest, "metadata": {**guard, **manifest["metadata"]}}

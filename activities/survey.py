@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateways.cluster import Cluster
 from gateways.database import Databases
@@ -10,7 +10,8 @@ from gateways.records import Records, Stored, Unreadable
 from gateways.runs import Runs
 from stack.cleanup import Seen
 from stack.errors import ConflictError
-from stack.names import Names, could_be
+from stack.names import STACK_ROLE, Names, could_be
+from stack.namespace import generation_of
 from stack.staleness import Facts, NamespaceFacts
 
 
@@ -47,7 +48,7 @@ class Survey:
         records, namespaces, stored, opened = await asyncio.gather(
             self._records.all(), self._namespaces(), self._databases.survey(), self._runs.open_namespaces()
         )
-        facts = tuple(self._facts(records, namespaces, stored, opened))
+        facts = await asyncio.gather(*map(self._with_workloads, self._facts(records, namespaces, stored, opened)))
         unreadable = tuple(found.why for name, found in records.items() if isinstance(found, Unreadable) and self._is_ours(name))
         seen = Seen(
             records=sum(each.record is not None for each in facts),
@@ -55,7 +56,7 @@ class Survey:
             databases=sum(len(each.stored) for each in facts),
             runs=sum(self._is_ours(name) for name in opened),
         )
-        return Everything(facts, unreadable, seen)
+        return Everything(tuple(facts), unreadable, seen)
 
     async def one(self, namespace: str) -> tuple[Facts, Stored | None]:
         """As it is now. ConflictError when the record changed meanwhile.
@@ -75,7 +76,15 @@ class Survey:
         )
         if before != await self._records.read(names):
             raise ConflictError("looking at", obj=namespace, answer="its record has just changed", remedy="it is looked at again")
-        return facts, before
+        return await self._with_workloads(facts), before
+
+    async def _with_workloads(self, facts: Facts) -> Facts:
+        """With the generations of what runs, where a preview should just live. Without the binding we have no rights there."""
+        ours = facts.object is not None and facts.object.ours
+        if facts.is_open or not facts.lives or not ours or await self._cluster.read("RoleBinding", STACK_ROLE, facts.namespace) is None:
+            return facts
+        found = await self._cluster.list_objects("Deployment", facts.namespace)
+        return replace(facts, generations=frozenset(map(generation_of, found)))
 
     async def _namespaces(self) -> Mapping[str, NamespaceFacts]:
         found = await self._cluster.list_objects("Namespace")

@@ -26,6 +26,8 @@ class Category(StrEnum):
     """The run that worked on it ended without a verdict, or was cancelled and could not undo everything."""
     DELETED = "namespace-deleted"
     ORPHANED = "orphaned"
+    OVERWRITTEN = "late-write"
+    """A worker that had been lost wrote something of a generation that had ended."""
     FORGOTTEN = "record-old"
 
 

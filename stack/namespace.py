@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from stack.errors import ForeignNamespaceError
-from stack.names import ANNOTATION_EXPIRES_AT, ANNOTATION_PINNED, ANNOTATION_REPOSITORY, MANAGED_BY, MANAGER
+from stack.names import ANNOTATION_EXPIRES_AT, ANNOTATION_GENERATION, ANNOTATION_PINNED, ANNOTATION_REPOSITORY, MANAGED_BY, MANAGER
 
 OWN_FINALIZER = "kubernetes"
 """The finalizer that every namespace has; the namespace controller takes it off last."""
@@ -36,6 +36,11 @@ def expiry_annotations(expires_at: datetime | None, *, pinned: bool) -> dict[str
         ANNOTATION_EXPIRES_AT: expires_at.isoformat() if expires_at and not pinned else None,
         ANNOTATION_PINNED: "true" if pinned else None,
     }
+
+
+def generation_of(item: Mapping[str, Any]) -> int:
+    """The generation for which an object was written; 0 when it does not say."""
+    return int((item["metadata"].get("annotations") or {}).get(ANNOTATION_GENERATION, 0))
 
 
 def is_terminating(namespace: Mapping[str, Any]) -> bool:

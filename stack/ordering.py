@@ -89,9 +89,16 @@ def accept(request: DeployRequest | TeardownRequest, claim: Claim, before: Recor
         commit=request.commit if isinstance(request, DeployRequest) else None,
         changed_at=now,
         good=previous.good if previous else None,
-        expires_at=now + request.stack.ttl if isinstance(request, DeployRequest) else None,
+        expires_at=_expiry(request, before, now),
         pinned=previous.pinned if previous else False,
     )
+
+
+def _expiry(request: DeployRequest | TeardownRequest, before: Record | None, now: datetime) -> datetime | None:
+    """The clean-up brings a preview back, and does not prolong its life."""
+    if not isinstance(request, DeployRequest):
+        return None
+    return now + request.stack.ttl if competes(request) or before is None else before.expires_at
 
 
 def _counted_time(request: Request, before: Record | None) -> datetime:

@@ -4,13 +4,16 @@ The rules err on the side of leaving alone. What is not ours is never touched, n
 is open, that run is responsible. Requests that come of it mean the generation that was seen, so whatever is accepted meanwhile wins.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from stack.cleanup import Action, Category, Entry
-from stack.models import Condition, DeployRequest, Record, TeardownRequest
+from stack.models import Condition, DeployRequest, Record, Repository, TeardownRequest
 from stack.names import ANNOTATION_REPOSITORY, LABEL_PR, MANAGED_BY, MANAGER
 from stack.namespace import is_terminating
 from stack.ordering import has_expired
@@ -29,21 +32,30 @@ class NamespaceFacts:
     ours: bool
     terminating: bool = False
     repository: str = ""
+    """Empty when its annotation is no repository's name."""
     pr: int = 0
-    """0 when its label is no number."""
+    """0 when its label is no number. Whoever may label namespaces may write anything there."""
 
     @classmethod
     def of(cls, namespace: Any) -> "NamespaceFacts":
         """From the object as the API has it."""
         metadata = namespace["metadata"]
-        labels = metadata.get("labels") or {}
-        pr = labels.get(LABEL_PR, "")
+        labels, annotations = metadata.get("labels") or {}, metadata.get("annotations") or {}
+        pr, repository = labels.get(LABEL_PR, ""), annotations.get(ANNOTATION_REPOSITORY, "")
         return cls(
             ours=labels.get(MANAGED_BY) == MANAGER,
             terminating=is_terminating(namespace),
-            repository=(metadata.get("annotations") or {}).get(ANNOTATION_REPOSITORY, ""),
-            pr=int(pr) if pr.isascii() and pr.isdigit() else 0,
+            repository=repository if _is(Repository, repository) else "",
+            pr=int(pr) if re.fullmatch("[1-9][0-9]{0,8}", pr) else 0,
         )
+
+
+def _is(kind: Any, value: str) -> bool:
+    try:
+        TypeAdapter(kind).validate_python(value)
+    except ValidationError:
+        return False
+    return True
 
 
 @dataclass(frozen=True)
@@ -55,6 +67,8 @@ class Facts:
     record: Record | None = None
     stored: tuple[str, ...] = ()
     """Databases and roles that bear our mark for this namespace."""
+    generations: frozenset[int] = frozenset()
+    """Of the workloads in the namespace, where they were looked at."""
     is_open: bool = False
     """A run works on it."""
     forge: PrState = "unknown"
@@ -77,7 +91,7 @@ class Facts:
         """Repository and number of the pull request, as far as anything tells."""
         if self.record is not None:
             return self.record.repository, self.record.pr
-        if self.object is not None and self.object.repository.count("/") == 1 and self.object.pr:
+        if self.object is not None and self.object.repository and self.object.pr:
             return self.object.repository, self.object.pr
         return None
 
@@ -89,6 +103,12 @@ class Facts:
     def deployed(self) -> Record | None:
         """The record, if the last accepted request asked for a preview."""
         return self.record if self.record is not None and self.record.kind == "deploy" else None
+
+    @property
+    def lives(self) -> bool:
+        """Whether the last verdict said that something good answers, be it what was good before."""
+        record = self.deployed
+        return record is not None and record.good is not None and record.outcome is not None and record.outcome.urls is not None
 
     @property
     def without_verdict(self) -> bool:
@@ -175,6 +195,14 @@ def _orphaned(facts: Facts, now: datetime) -> Entry | None:  # noqa: ARG001
     return _entry(facts, Category.ORPHANED, Action.TEARDOWN, why)
 
 
+def _overwritten(facts: Facts, now: datetime) -> Entry | None:  # noqa: ARG001
+    """Writes re-check their generation, but making an object has no precondition: a worker that froze right there comes too late."""
+    if not facts.lives or not facts.generations - {facts.generation}:
+        return None
+    why = f"generation {min(facts.generations)} was written over generation {facts.generation}"
+    return _entry(facts, Category.OVERWRITTEN, Action.REDEPLOY, why)
+
+
 def _forgotten(facts: Facts, now: datetime) -> Entry | None:
     """A record of something that is not there any more says nothing after a while, whatever its state."""
     if facts.record is None or facts.exists or now - facts.record.changed_at < KEPT_RECORDS:
@@ -184,7 +212,15 @@ def _forgotten(facts: Facts, now: datetime) -> Entry | None:
 
 Rule = Callable[[Facts, datetime], Entry | None]
 ALWAYS: Final[tuple[Rule, ...]] = (_closed,)
-WITHOUT_A_RUN: Final[tuple[Rule, ...]] = (_expired, _unfinished_deploy, _unfinished_teardown, _deleted, _orphaned, _forgotten)
+WITHOUT_A_RUN: Final[tuple[Rule, ...]] = (
+    _expired,
+    _unfinished_deploy,
+    _unfinished_teardown,
+    _deleted,
+    _orphaned,
+    _overwritten,
+    _forgotten,
+)
 """The first that applies counts."""
 
 

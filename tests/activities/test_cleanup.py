@@ -12,8 +12,8 @@ from activities.survey import Sources
 from gateways.records import ClusterRecords
 from stack.cleanup import MOST_ENTRIES, Action, Category, Entry, Errand, Line, Plan, request_id
 from stack.errors import ConflictError, RejectedError, UnavailableError
-from stack.models import Condition, DeployRequest, Good, Record, TeardownRequest
-from stack.names import LABEL_PR, MANAGED_BY, MANAGER, Names
+from stack.models import Condition, DeployRequest, Good, Outcome, Record, TeardownRequest, Urls
+from stack.names import ANNOTATION_GENERATION, LABEL_PR, MANAGED_BY, MANAGER, STACK_ROLE, Names
 from stack.settings import Settings
 from stack.staleness import KEPT_RECORDS
 from tests.activities.conftest import HOME, namespace
@@ -103,6 +103,23 @@ async def test_an_update_without_a_verdict_goes_back_to_what_was_good(world: Wor
     assert isinstance(request, DeployRequest)
     assert (request.commit, request.condition) == ("abcdef1", Condition(generation=3))
     assert request.id != "good"
+
+
+async def test_a_late_write_is_noticed_and_what_was_good_is_deployed_again(world: World) -> None:
+    urls = Urls(webapp="https://pr-1.test", temporal_ui="https://temporal-pr-1.test")
+    ready = Outcome(request_id="d1", state="ready", pr=1, generation=3, urls=urls)
+    await world.record(good=Good(request=deploy(), generation=3), outcome=ready)
+    world.namespace()
+    world.cluster.put({"kind": "RoleBinding", "metadata": {"name": STACK_ROLE, "namespace": "pr-1"}})
+    for name, generation in (("webapp", "3"), ("temporal", "2")):
+        metadata = {"name": name, "namespace": "pr-1", "annotations": {ANNOTATION_GENERATION: generation}}
+        world.cluster.put({"kind": "Deployment", "metadata": metadata})
+    entry = await world.only_entry()
+    assert (entry.category, entry.why) == (Category.OVERWRITTEN, "generation 2 was written over generation 3")
+    assert (await world.clean(entry)).fate == "requested"
+    ((_, request),) = world.runs.requests
+    assert isinstance(request, DeployRequest)
+    assert (request.commit, request.condition) == (deploy().commit, Condition(generation=3))
 
 
 async def test_an_orphan_is_taken_by_what_its_namespace_says(world: World) -> None:

@@ -96,6 +96,12 @@ def test_a_request_of_the_clean_up_moves_no_time() -> None:
     assert first.requested_at == NEVER, "whatever the forge reports is later"
 
 
+def test_a_preview_that_the_clean_up_brings_back_lives_no_longer() -> None:
+    before = expiring(hours=1)
+    again = deploy("c", minutes=999).model_copy(update={"condition": Condition(generation=4)})
+    assert accept(again, decide(again, before, NOON), before, NOON).expires_at == NOON + timedelta(hours=1)
+
+
 def test_a_deploy_keeps_what_was_good_and_the_pin_and_a_teardown_ends_both() -> None:
     before = record_of(deploy("a")).model_copy(update={"good": Good(request=deploy("a"), generation=4), "pinned": True})
     again = accept(deploy("b", minutes=1), Claim(generation=5, accepted=True), before, NOON)

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stack.cleanup import Action, Category, Entry
-from stack.models import Condition, DeployRequest, Good, Record, State
-from stack.names import could_be, namespace_for
+from stack.models import Condition, DeployRequest, Good, Outcome, Record, State, Urls
+from stack.names import LABEL_PR, MANAGED_BY, MANAGER, could_be, namespace_for
 from stack.staleness import KEPT_RECORDS, Facts, NamespaceFacts, PrState, in_order, judge, problem, request_for, worth_asking
 from tests.activities.conftest import namespace as namespace_object
 from tests.fakes.requests import NOON, REPOSITORY, deploy
@@ -42,6 +42,12 @@ def nothing_left(record: Record | None = None, **more: Any) -> Facts:
     return facts(record, None, stored=(), **more)
 
 
+def living(state: State = "ready", **more: Any) -> Record:
+    """Its last verdict said where it answers."""
+    urls = Urls(webapp="https://pr-1.test", temporal_ui="https://temporal-pr-1.test")
+    return record(state, good=GOOD, outcome=Outcome(request_id="d", state=state, pr=1, urls=urls), **more)
+
+
 EXPIRED: dict[str, Any] = {"expires_at": NOW}
 TEARDOWN, REDEPLOY, DROP, FORGET = Action
 STALE = {
@@ -55,6 +61,12 @@ STALE = {
     "a record that still means to deploy for a closed pull request": (nothing_left(record(), forge="closed"), Category.CLOSED, TEARDOWN),
     "a first attempt whose run was terminated": (facts(record("running")), Category.UNFINISHED, TEARDOWN),
     "a first attempt that was terminated before it made anything": (nothing_left(record("running")), Category.UNFINISHED, TEARDOWN),
+    "a workload that a lost worker wrote too late": (facts(living(), generations=frozenset({4, 5})), Category.OVERWRITTEN, REDEPLOY),
+    "a workload that was written too late after going back": (
+        facts(living("failed"), generations=frozenset({5, 6})),
+        Category.OVERWRITTEN,
+        REDEPLOY,
+    ),
     "an update whose run was terminated": (facts(record("running", good=GOOD)), Category.UNFINISHED, REDEPLOY),
     "a pinned update whose run was terminated": (
         facts(record("running", good=GOOD, pinned=True, **EXPIRED)),
@@ -76,6 +88,9 @@ STALE = {
     "an old record of a preview whose namespace is gone": (nothing_left(record(changed_at=LONG_AGO)), Category.FORGOTTEN, FORGET),
 }
 LEFT_ALONE = {
+    "a preview whose workloads are of its generation": facts(living(), generations=frozenset({5})),
+    "mixed workloads while a run is open": facts(living(), generations=frozenset({4, 5}), is_open=True),
+    "mixed workloads of an attempt that failed": facts(record("failed", good=GOOD), generations=frozenset({4, 5})),
     "a living preview": facts(record()),
     "a living preview of an open pull request": facts(record(), forge="open"),
     "a pinned preview whose time is over": facts(record(pinned=True, **EXPIRED)),
@@ -214,6 +229,15 @@ def test_a_namespace_object_is_read() -> None:
     assert NamespaceFacts.of(made) == OURS
     assert NamespaceFacts.of({"metadata": {"name": "x", "labels": {"previews.temporal.io/pr": "²"}}}) == FOREIGN
     assert NamespaceFacts.of(namespace_object(deletionTimestamp="now")).terminating
+
+
+@pytest.mark.parametrize("pr", ["0", "01", "1234567890", "x", ""])
+@pytest.mark.parametrize("repository", ["", "shop", "octo/shop/x", "octo/sh op", "/", "octo/" + "x" * 101])
+def test_nonsense_on_a_namespace_is_no_subject(pr: str, repository: str) -> None:
+    found = NamespaceFacts.of(namespace_object(repository, {MANAGED_BY: MANAGER, LABEL_PR: pr}))
+    assert (found.ours, found.pr, found.repository) == (True, 0, "")
+    assert judge(facts(None, found), NOW) is None
+    assert "does not say" in problem(facts(None, found))
 
 
 @pytest.mark.parametrize("template", ["pr-{pr}", "{app}-{pr}", "previews-of-the-whole-company-{app}-{pr}", "x{pr}-{app}"])
