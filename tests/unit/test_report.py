@@ -1,30 +1,25 @@
-"""What a log of CI shows of a request that waits."""
+"""Proves that people and programs are told how long an update left a preview without its Temporal."""
 
-import io
+import json
+from datetime import UTC, datetime
 
-from cli.report import LONG_SECONDS, PlainReporter
+from cli.report import as_json, as_text
 from stack.models import Outcome
 
-RUNNING = Outcome(request_id="d1", state="running", pr=1, note="namespace")
+UNTIL = datetime(2026, 5, 7, 12, tzinfo=UTC)
+UPDATED = Outcome(request_id="r1", state="ready", pr=7, temporal_away=4.203, expires_at=UNTIL)
 
 
-def told(*moments: tuple[float, str]) -> list[str]:
-    """The lines after these waits, each seen at its second."""
-    stream, now = io.StringIO(), [0.0]
-    reporter = PlainReporter(stream, clock=lambda: now[0])
-    for second, wait in moments:
-        now[0] = second
-        reporter(RUNNING.model_copy(update={"waits_for": wait}))
-    return stream.getvalue().splitlines()
+def test_an_update_that_took_temporal_away_says_for_how_long() -> None:
+    assert "  temporal was away 4.2 s" in as_text(UPDATED).splitlines()
+    assert json.loads(as_json(UPDATED))["temporal_away"] == 4.203
 
 
-def test_a_wait_that_lasts_is_told_once() -> None:
-    assert told((0, "claim waits"), (LONG_SECONDS, "claim waits"), (LONG_SECONDS + 9, "claim waits")) == ["  … claim waits"]
+def test_an_update_that_left_temporal_alone_says_nothing_of_it() -> None:
+    kept = UPDATED.model_copy(update={"temporal_away": None})
+    assert "away" not in as_text(kept)
+    assert json.loads(as_json(kept))["temporal_away"] is None
 
 
-def test_what_passes_quickly_is_not_told() -> None:
-    assert told((0, "a"), (LONG_SECONDS - 1, "b"), (LONG_SECONDS + 1, "c")) == []
-
-
-def test_without_words_of_its_own_the_step_s_name_is_told() -> None:
-    assert told((0, ""), (LONG_SECONDS, "")) == ["  … namespace"]
+def test_programs_are_told_until_when_a_preview_lives() -> None:
+    assert datetime.fromisoformat(json.loads(as_json(UPDATED))["expires_at"]) == UNTIL
