@@ -148,7 +148,7 @@ def test_the_schedule_is_made_once_and_taken_away_once() -> None:
     assert "deleted" in starter("schedule", "delete").out
 
 
-def test_two_clean_ups_at_once_are_one() -> None:
+def test_two_people_may_clean_up_at_once() -> None:
     before = Footprint.now()
     one, other = asyncio.run(_both())
     assert (one, other) == (0, 0)
