@@ -5,7 +5,7 @@ attempt finds that was killed after any of them, is the product's own doing.
 """
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -101,14 +101,15 @@ class FakeConnection:
     def _commit(self) -> None:
         self._undo = []
 
-    async def execute(self, query: Any, parameters: Sequence[Any] = ()) -> Rows:
+    async def execute(self, query: Any, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Rows:
         text = query.as_string(None) if isinstance(query, sql.Composable) else query
-        if text in QUERIES:
-            return Rows(await self._server.send(SHORT[text], False, lambda: QUERIES[text](self._server, self, *parameters)))
-        for pattern, perform in STATEMENTS:
+        if (perform := QUERIES.get(text)) is not None:
+            words = list(parameters.values() if isinstance(parameters, Mapping) else parameters)
+            return Rows(await self._server.send(SHORT[text], False, lambda: perform(self._server, self, *words)))
+        for pattern, change in STATEMENTS:
             if found := pattern.fullmatch(text):
-                words = [word and word.replace("''", "'") for word in found.groups()]
-                await self._server.send(_without_secret(text), True, lambda: self._change(perform, words))  # noqa: B023 (awaited here)
+                groups = [word and word.replace("''", "'") for word in found.groups()]
+                await self._server.send(_without_secret(text), True, lambda: self._change(change, groups))  # noqa: B023 (awaited here)
                 return Rows([])
         raise AssertionError(f"the fake PostgreSQL does not understand: {text}")
 

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from psycopg import errors
 
 from gateways.postgres_clones import DATABASE, SESSIONS
+from gateways.postgres_databases import MADE
 from gateways.postgres_release import DATABASE_THERE, ROLE_THERE
 
 Undo = Callable[[], None]
@@ -67,6 +68,13 @@ def _role_there(server: Server, _connection: object, name: str, mark: str) -> li
     return [(1,)] if name in server.roles and server.roles[name].comment == mark else []
 
 
+def _made(server: Server, _connection: object, begin: str) -> list[tuple[Any, ...]]:
+    """Namespace, kind and name of what was made for stacks."""
+    marks = {name: role.comment.removeprefix(begin) for name, role in server.roles.items() if role.comment.startswith(begin)}
+    owned = [(marks[found.owner], "Database", name) for name, found in server.databases.items() if found.owner in marks]
+    return sorted([*((namespace, "Role", name) for name, namespace in marks.items()), *owned])
+
+
 TRY_LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
 ROLE_COMMENT: Final = "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = %s"
 QUERIES: Final[dict[str, Callable[..., list[tuple[Any, ...]]]]] = {
@@ -76,6 +84,7 @@ QUERIES: Final[dict[str, Callable[..., list[tuple[Any, ...]]]]] = {
     DATABASE_THERE: _database_there,
     ROLE_THERE: _role_there,
     SESSIONS: lambda *_: [],
+    MADE: _made,
 }
 SHORT: Final = {
     TRY_LOCK: "try the lock",
@@ -84,6 +93,7 @@ SHORT: Final = {
     DATABASE_THERE: "is the database there",
     ROLE_THERE: "is the role there",
     SESSIONS: "list the sessions",
+    MADE: "list what was made",
 }
 
 

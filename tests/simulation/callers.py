@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
+from temporalio.common import WorkflowIDConflictPolicy
+
 from cli.temporal import follow, send
+from stack.cleanup import CLEANUP_ID, CLEANUP_WORKFLOW, CleanupOptions, Report
 from stack.models import DeployRequest, Outcome, TeardownRequest
 from stack.names import Names, namespace_for
 from stack.stackfile import Container, Database, Readiness, Secrets, Smoke, StackFile, Temporal, Webapp, Worker
@@ -73,6 +76,15 @@ class Callers:
 
     async def terminate(self, pr: int = 1) -> None:
         await self._client.get_workflow_handle(workflow_id(pr)).terminate()
+
+    async def clean_up(self) -> Report:
+        """What the Schedule starts every quarter of an hour."""
+        policy = WorkflowIDConflictPolicy.USE_EXISTING
+        handle = await self._client.start_workflow(
+            CLEANUP_WORKFLOW, CleanupOptions(), id=CLEANUP_ID, task_queue=TASK_QUEUE, id_conflict_policy=policy, result_type=Report
+        )
+        report: Report = await handle.result()
+        return report
 
     async def outcomes(self, jobs: Iterable[Job] | None = None) -> list[Outcome]:
         """What each job was told, when all have been."""

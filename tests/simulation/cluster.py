@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from gateways.cluster import Object, View
-from gateways.kinds import label
-from gateways.kubernetes_cluster import VIEWED, identity
+from gateways.kinds import identity, label
+from gateways.kubernetes_cluster import VIEWED
 from stack.errors import RejectedError
 from stack.names import STACK_ROLE
 from tests.fakes.cluster import FakeCluster

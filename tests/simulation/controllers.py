@@ -56,7 +56,9 @@ class Controllers:
             for pod in old:
                 self._end(namespace, pod["metadata"]["name"])
             self._later("replica set", GRACE_SECONDS + 0.3, self._roll_out, namespace, name)
-        elif not self._current_pods(deployment, f"{name}-{digest}"):
+        elif current := self._current_pods(deployment, f"{name}-{digest}"):
+            self._settle(deployment, current[0], ready=is_ready(current[0]))
+        else:
             self._make_pod(deployment, f"{name}-{digest}")
 
     def _put_replica_set(self, deployment: Any, name: str) -> None:

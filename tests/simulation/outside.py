@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from gateways.web import Answer
 from stack.errors import MissingSecretError, UnavailableError
 from stack.names import COMPONENT, template_databases, template_role
+from stack.staleness import PrState
 from tests.fakes.postgres import FakePostgres
 from tests.simulation.cluster import LivingCluster
 from tests.simulation.controllers import is_ready
@@ -88,6 +89,18 @@ class SimulatedTemplates:
     def _make(self, version: str) -> None:
         for name in template_databases(version):
             self._postgres.add_template(name, template_role(version))
+
+
+class SimulatedForge:
+    """`Forge`: pull requests are open unless a test says otherwise."""
+
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+        self.closed: set[int] = set()
+
+    async def state_of(self, repository: str, pr: int) -> PrState:
+        state: PrState = await self._traffic.read(f"ask the forge of {pr}", lambda: "closed" if pr in self.closed else "open")
+        return state
 
 
 class SimulatedSecrets:

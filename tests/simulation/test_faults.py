@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 
+from stack.models import Outcome
 from tests.simulation.residue import Residue
 from tests.simulation.traffic import Call, Mode
 from tests.simulation.world import World, simulate
@@ -19,6 +20,14 @@ class End:
     deployed_residue: Residue
     closed: str
     closed_residue: Residue
+
+    def unlike(self, other: "End") -> str:
+        """What is different, for people."""
+        told = [
+            f"{mine} and not {yours}" for mine, yours in ((self.deployed, other.deployed), (self.closed, other.closed)) if mine != yours
+        ]
+        there = [self.deployed_residue.unlike(other.deployed_residue), self.closed_residue.unlike(other.closed_residue)]
+        return "; ".join(filter(None, [*told, *there]))
 
 
 @dataclass(frozen=True)
@@ -39,19 +48,20 @@ def play_with(faults: dict[int, Mode], seed: int = 0) -> History:
         world.traffic.faults = faults
         deploy = await world.callers.push("aaaaaaa", minute=0, patient=False).outcome
         await world.settled()
-        deployed = world.residue()
+        deployed, verdict = world.residue(), told(deploy, world)
         close = await world.callers.close(minute=1, patient=False).outcome
         await world.settled()
-        end = End(told(deploy.state, world), deployed, told(close.state, world), world.residue())
+        end = End(verdict, deployed, told(close, world), world.residue())
         return History(end, world.traffic.calls, world.traffic.faulted)
 
     return simulate(play, seed)
 
 
-def told(state: str, world: World) -> str:
-    """What the caller was told must be what the record says, when it is asked later."""
+def told(outcome: Outcome, world: World) -> str:
+    """What the caller was told, and what the record says."""
     record = world.record()
-    return f"{state}, record {record.kind if record else None}"
+    why = f" ({outcome.diagnosis.summary})" if outcome.diagnosis else ""
+    return f"{outcome.state}{why}, record {record.kind} {record.state}" if record else f"{outcome.state}{why}, no record"
 
 
 @cache
@@ -61,7 +71,7 @@ def without_faults() -> History:
 
 def test_without_faults_there_is_one_of_everything_and_then_nothing() -> None:
     end = without_faults().end
-    assert (end.deployed, end.closed) == ("ready, record teardown", "gone, record teardown")
+    assert (end.deployed, end.closed) == ("ready, record deploy ready", "gone, record teardown gone")
     assert end.deployed_residue.namespaces == ["generation 1"]
     assert end.closed_residue.is_nothing
 
@@ -75,6 +85,6 @@ def test_whatever_happens_to_any_one_write_the_end_is_the_same(mode: Mode) -> No
         history = play_with({call.write: mode})
         assert history.faulted == 1, f"nothing happened to write {call.write} ({call.what})"
         if history.end != expected:
-            different.append(f"write {call.write} ({call.what}):\n  {history.end}\n  expected {expected}")
+            different.append(f"write {call.write} ({call.what}): {history.end.unlike(expected)}")
     print(f"{mode}: {len(writes)} writes")
     assert not different, "\n".join([f"{mode}: {len(different)} of {len(writes)}", *different])

@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import activities
 from worker import activity_methods
+from workflows.cleanup_stale_previews import CleanupStalePreviews
 from workflows.deploy_preview import DeployPreview
 from workflows.teardown_preview import TeardownPreview
 
-WORKFLOWS: Final[tuple[type[Any], ...]] = (DeployPreview, TeardownPreview)
+WORKFLOWS: Final[tuple[type[Any], ...]] = (DeployPreview, TeardownPreview, CleanupStalePreviews)
 
 
 def build_activities(gateways: dict[str, Any]) -> list[Callable[..., Any]]:

@@ -2,10 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
+from temporalio.client import Client
+
+from activities.survey import Sources
 from gateways.postgres_databases import STACK_MARK, PostgresDatabases
 from gateways.records import KEY, ClusterRecords
+from gateways.runs import TemporalRuns
 from stack.manifests.blueprint import Postgres
 from stack.models import Record
 from stack.names import ANNOTATION_GENERATION, DATABASE_SECRET, Names
@@ -16,7 +20,7 @@ from tests.simulation.chance import Chance
 from tests.simulation.clock import VirtualLoop, run_virtually
 from tests.simulation.cluster import CalledCluster, LivingCluster
 from tests.simulation.controllers import Controllers, is_ready
-from tests.simulation.outside import SimulatedFrontends, SimulatedSecrets, SimulatedTemplates, SimulatedWeb, over
+from tests.simulation.outside import SimulatedForge, SimulatedFrontends, SimulatedSecrets, SimulatedTemplates, SimulatedWeb, over
 from tests.simulation.residue import Residue
 from tests.simulation.temporal.client import SimulatedClient
 from tests.simulation.temporal.service import Service
@@ -75,7 +79,7 @@ class World:
             namespaces=self._namespaces(names),
             objects=[name for name in self.cluster.names_in(names.namespace) if not name.startswith(MADE_BY_CONTROLLERS)],
             databases=[self._database(name) for name in names.databases if name in self.postgres.databases],
-            workloads=[self._workload(item) for item in self.cluster.all_of("Deployment", names.namespace)],
+            workloads=sorted(self._workload(item) for item in self.cluster.all_of("Deployment", names.namespace)),
             roles=[self._role(name, names) for name in names.roles if name in self.postgres.roles],
             locks=sorted(self.postgres.locks),
             open_runs=[run.workflow_type for run in self.service.runs if run.is_open and run.workflow_id == names.workflow_id],
@@ -111,13 +115,17 @@ class World:
     def _gateways(self, loop: VirtualLoop) -> dict[str, Any]:
         cluster = CalledCluster(self.cluster, self.traffic, self.settings.home_namespace)
         frontends = SimulatedFrontends(self.cluster, self.traffic)
+        records, databases = ClusterRecords(cluster, self.settings.home_namespace), PostgresDatabases(self.postgres)
+        runs = TemporalRuns(lambda: cast(Client, self.client), self.settings.task_queue)
         return {
             "cluster": cluster,
-            "records": ClusterRecords(cluster, self.settings.home_namespace),
+            "records": records,
+            "sources": Sources(cluster, records, databases, runs),
+            "forge": SimulatedForge(self.traffic),
             "settings": self.settings,
             "postgres": Postgres("postgres.test", 5432),
             "clock": loop.utc_now,
-            "databases": PostgresDatabases(self.postgres),
+            "databases": databases,
             "templates": SimulatedTemplates(self.postgres, self.traffic),
             "source": SimulatedSecrets(self.traffic),
             "web": SimulatedWeb(self.cluster, self.traffic),

@@ -56,7 +56,7 @@ class Activity:
         """What the last heartbeat said."""
         self.cancel_requested = False
         self.state: Literal["waiting", "started", "ended"] = "waiting"
-        self._last_failure: Failure | None = None
+        self.last_failure: Failure | None = None
         self._beat_at = server.now()
         self._timers: list[asyncio.TimerHandle] = []
         self._whole_timer = server.later(self.whole.total_seconds(), self._time_out, WHOLE) if self.whole else None
@@ -128,7 +128,7 @@ class Activity:
             self._time_out(HEARTBEAT)
 
     def _time_out(self, kind: Kind) -> None:
-        failure = timed_out(kind, self._last_failure)
+        failure = timed_out(kind, self.last_failure)
         if kind == WHOLE:
             self._end(self._failed(failure, RetryState.RETRY_STATE_NON_RETRYABLE_FAILURE))
         else:
@@ -147,7 +147,7 @@ class Activity:
             self._end(self._failed(failure, RetryState.RETRY_STATE_TIMEOUT))
         else:
             self._forget_timers()
-            self.state, self._last_failure = "waiting", failure
+            self.state, self.last_failure = "waiting", failure
             self.attempt += 1
             self.attempt_scheduled_at = self._server.now() + interval
             self._server.later(interval.total_seconds(), self._dispatch)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from temporalio.api.common.v1 import SearchAttributes
+from temporalio.api.common.v1 import Memo, SearchAttributes
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.bridge.proto.workflow_activation import SignalWorkflow
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowQueryFailedError
 from temporalio.common import TypedSearchAttributes, WorkflowIDConflictPolicy
-from temporalio.converter import decode_typed_search_attributes, encode_search_attributes
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, decode_typed_search_attributes, encode_search_attributes
 from temporalio.exceptions import CancelledError, TerminatedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -37,7 +39,9 @@ class Description:
     workflow_type: str
     status: WorkflowExecutionStatus
     typed_search_attributes: TypedSearchAttributes
-    pending_activities: Sequence[str]
+    raw_description: DescribeWorkflowExecutionResponse
+    """The pending activities are in it, nothing else."""
+    data_converter: DataConverter = pydantic_data_converter
 
 
 class SimulatedHandle:
@@ -76,7 +80,7 @@ class SimulatedHandle:
         await self._travel()
         self._service.terminate(self.id)
 
-    async def describe(self) -> Description:
+    async def describe(self, **_more: Any) -> Description:
         await self._travel()
         return describe(self._latest())
 
@@ -108,21 +112,24 @@ class SimulatedClient:
         *,
         id: str,  # noqa: A002 (the SDK's own word)
         task_queue: str,
-        start_signal: str,
-        start_signal_args: Sequence[Any],
+        start_signal: str | None = None,
+        start_signal_args: Sequence[Any] = (),
         id_conflict_policy: WorkflowIDConflictPolicy,
         search_attributes: TypedSearchAttributes | None = None,
         result_type: Any = None,
         **_words_for_people_and_policies: Any,
     ) -> SimulatedHandle:
-        """Signal-with-start, which is the only way that this project starts runs of a pull request."""
+        """USE_EXISTING, which is the only way that this project starts runs."""
         assert id_conflict_policy == WorkflowIDConflictPolicy.USE_EXISTING
         attributes = SearchAttributes()
         encode_search_attributes(search_attributes or TypedSearchAttributes.empty, attributes)
         arguments = CONVERTER.to_payloads([argument])
         await asyncio.sleep(self._service.delay("client", 0.01, 0.5))
-        signal = _signal(start_signal, start_signal_args)
-        run = self._service.signal_with_start(id, workflow, arguments, attributes, signal)
+        if start_signal is not None:
+            signal = _signal(start_signal, start_signal_args)
+            run = self._service.signal_with_start(id, workflow, arguments, attributes, signal)
+        else:
+            run = self._service.open_run(id) or self._service.start(id, workflow, arguments, attributes, memo=Memo())
         return SimulatedHandle(self._service, id, run, result_type)
 
     def get_workflow_handle(self, workflow_id: str, *, result_type: Any = None, **_more: Any) -> SimulatedHandle:
@@ -138,7 +145,8 @@ class SimulatedClient:
 
 def describe(run: Run) -> Description:
     found = decode_typed_search_attributes(run.search_attributes)
-    return Description(run.workflow_id, run.run_id, run.workflow_type, STATUS[run.status], found, run.pending_activities)
+    raw = DescribeWorkflowExecutionResponse(pending_activities=run.pending_activities)
+    return Description(run.workflow_id, run.run_id, run.workflow_type, STATUS[run.status], found, raw)
 
 
 def _signal(name: str, arguments: Sequence[Any]) -> SignalWorkflow:

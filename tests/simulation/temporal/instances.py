@@ -17,12 +17,13 @@ from temporalio.bridge.proto.workflow_activation import (
     WorkflowActivationJob,
 )
 from temporalio.bridge.proto.workflow_commands import QueryResult, WorkflowCommand
+from temporalio.bridge.proto.workflow_completion import Success
 from temporalio.common import Priority
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.converter import decode_search_attributes, decode_typed_search_attributes
 from temporalio.worker._workflow_instance import UnsandboxedWorkflowRunner, WorkflowInstance, WorkflowInstanceDetails
 
-from tests.simulation.temporal.run import Run
+from tests.simulation.temporal.run import Run, Task
 
 NAMESPACE: Final = "default"
 TASK_QUEUE: Final = "deployments"
@@ -47,16 +48,36 @@ class Instances:
     def build(self, run: Run) -> WorkflowInstance:
         """A new instance that has been through the run's history. Raises NondeterminismError."""
         instance = self._runner.create_instance(self._details(run))
+        flags: frozenset[int] = frozenset()
         for number, task in enumerate(run.history):
-            commands = self.activate(run, instance, [*_patches(task.commands), *task.jobs], task.at, replaying=True)
+            flags |= task.flags
+            jobs = [*_patches(task.commands), *task.jobs]
+            commands = tuple(self._activate(run, instance, jobs, task.at, flags, replaying=True).commands)
             _compare(run, number, commands, task.commands)
         return instance
 
-    def activate(
-        self, run: Run, instance: WorkflowInstance, jobs: Sequence[WorkflowActivationJob], at: datetime, *, replaying: bool = False
-    ) -> tuple[WorkflowCommand, ...]:
+    def perform(self, run: Run, instance: WorkflowInstance, jobs: Sequence[WorkflowActivationJob], at: datetime) -> Task:
         """Tells the instance what happened; returns what it wants done. Raises WorkflowTaskError."""
-        activation = WorkflowActivation(run_id=run.run_id, is_replaying=replaying, jobs=jobs, history_length=len(run.history) * 4 + 3)
+        success = self._activate(run, instance, jobs, at, run.flags)
+        return Task(at, tuple(jobs), tuple(success.commands), frozenset(success.used_internal_flags))
+
+    def _activate(
+        self,
+        run: Run,
+        instance: WorkflowInstance,
+        jobs: Sequence[WorkflowActivationJob],
+        at: datetime,
+        flags: frozenset[int],
+        *,
+        replaying: bool = False,
+    ) -> Success:
+        activation = WorkflowActivation(
+            run_id=run.run_id,
+            is_replaying=replaying,
+            jobs=jobs,
+            history_length=len(run.history) * 4 + 3,
+            available_internal_flags=sorted(flags),
+        )
         activation.timestamp.FromDatetime(at)
         loop = asyncio.get_running_loop()
         try:
@@ -66,17 +87,17 @@ class Instances:
         if completion.HasField("failed"):
             failure = completion.failed.failure
             raise WorkflowTaskError(f"{run.workflow_type} {run.run_id}: {failure.message}\n{failure.stack_trace}")
-        return tuple(completion.successful.commands)
+        return completion.successful
 
     def ask(self, run: Run, instance: WorkflowInstance, query: str, arguments: Sequence[Payload], at: datetime) -> QueryResult:
         """The answer to a query."""
         job = WorkflowActivationJob(query_workflow=QueryWorkflow(query_id="query", query_type=query, arguments=arguments))
-        (command,) = self.activate(run, instance, [job], at)
+        (command,) = self._activate(run, instance, [job], at, run.flags).commands
         return command.respond_to_query
 
     def drop(self, run: Run, instance: WorkflowInstance, at: datetime) -> None:
         """Takes the instance out of the cache; its tasks must come to an end by that, as the SDK requires."""
-        self.activate(run, instance, [WorkflowActivationJob(remove_from_cache=RemoveFromCache())], at, replaying=True)
+        self._activate(run, instance, [WorkflowActivationJob(remove_from_cache=RemoveFromCache())], at, run.flags, replaying=True)
 
     def _details(self, run: Run) -> WorkflowInstanceDetails:
         return WorkflowInstanceDetails(

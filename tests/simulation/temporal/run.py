@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
-from temporalio.api.common.v1 import Memo, Payload, SearchAttributes
+from temporalio.api.common.v1 import ActivityType, Memo, Payload, Payloads, SearchAttributes
+from temporalio.api.enums.v1 import PendingActivityState
 from temporalio.api.failure.v1 import Failure
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.bridge.proto.workflow_activation import WorkflowActivationJob
 from temporalio.bridge.proto.workflow_commands import WorkflowCommand
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker._workflow_instance import WorkflowInstance
 
 from tests.simulation.lives import Life
@@ -33,6 +36,8 @@ class Task:
     at: datetime
     jobs: tuple[WorkflowActivationJob, ...]
     commands: tuple[WorkflowCommand, ...]
+    flags: frozenset[int]
+    """Behaviours of the SDK that the task relied on: a replay must do the same, whatever the SDK's default is then."""
 
 
 @dataclass(eq=False)
@@ -75,9 +80,29 @@ class Run:
         return self.task == "none" and not self.arrived
 
     @property
-    def pending_activities(self) -> list[str]:
-        """Types of those that have not ended."""
-        return [activity.type for activity in self.activities.values()]
+    def flags(self) -> frozenset[int]:
+        """All that its tasks have relied on so far."""
+        return frozenset().union(*(task.flags for task in self.history))
+
+    @property
+    def pending_activities(self) -> list[PendingActivityInfo]:
+        """Those that have not ended."""
+        return [_pending(activity) for activity in self.activities.values()]
+
+
+def _pending(activity: "Activity") -> PendingActivityInfo:
+    started = activity.state == "started"
+    state = PendingActivityState.PENDING_ACTIVITY_STATE_STARTED if started else PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+    info = PendingActivityInfo(
+        activity_id=activity.id,
+        activity_type=ActivityType(name=activity.type),
+        state=state,
+        attempt=activity.attempt,
+        last_failure=activity.last_failure,
+        heartbeat_details=Payloads(payloads=pydantic_data_converter.payload_converter.to_payloads(activity.details)),
+    )
+    info.scheduled_time.FromDatetime(activity.attempt_scheduled_at)
+    return info
 
 
 def closing_command(commands: tuple[WorkflowCommand, ...]) -> WorkflowCommand | None:

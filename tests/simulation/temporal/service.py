@@ -133,6 +133,8 @@ class Service:
             if self._loop.time() > deadline:
                 raise RPCError("query timed out", RPCStatusCode.DEADLINE_EXCEEDED, b"")
             await asyncio.sleep(0.05)
+        if not run.history:
+            raise RPCError("workflow is not ready to handle the request", RPCStatusCode.FAILED_PRECONDITION, b"")
         return self.tasks.ask(run, query, arguments)
 
     def resolved(self, activity: Activity, resolution: ActivityResolution) -> None:

@@ -63,10 +63,9 @@ class Tasks:
             return
         run.task = "started"
         jobs, run.arrived = tuple(run.arrived), []
-        at = self._service.now()
-        commands = self._service.instances.activate(run, self._instance(run), jobs, at)
+        task = self._service.instances.perform(run, self._instance(run), jobs, self._service.now())
         life = self._service.worker.life
-        self._service.later(self._service.delay("workflow task completion", 0.01, 0.5), self._complete, run, life, Task(at, jobs, commands))
+        self._service.later(self._service.delay("workflow task completion", 0.01, 0.5), self._complete, run, life, task)
 
     def _complete(self, run: Run, life: Life, task: Task) -> None:
         """A task that would close the run is refused if something arrived since it was started: UnhandledCommand."""
