@@ -6,7 +6,6 @@ An image reference with `bad` in it cannot be pulled, one with `crash` ends agai
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from hashlib import blake2b
 from typing import Any, Final
 
 from gateways.cluster import Object
@@ -47,19 +46,27 @@ class Controllers:
         deployment = self._cluster.get("Deployment", name, namespace)
         if deployment is None or self._is_going(namespace):
             return
-        digest = blake2b(repr(deployment["spec"]["template"]).encode(), digest_size=4).hexdigest()
-        self._put_replica_set(deployment, f"{name}-{digest}")
-        self._tell(deployment, f"{name}-{digest}")
+        replica_set = self._replica_set_of(deployment)
+        self._put_replica_set(deployment, replica_set)
+        self._tell(deployment, replica_set)
         recreate = deployment["spec"].get("strategy", {}).get("type") == "Recreate"
-        old = self._old_pods(deployment, f"{name}-{digest}")
+        old = self._old_pods(deployment, replica_set)
         if recreate and old:
             for pod in old:
                 self._end(namespace, pod["metadata"]["name"])
             self._later("replica set", GRACE_SECONDS + 0.3, self._roll_out, namespace, name)
-        elif current := self._current_pods(deployment, f"{name}-{digest}"):
+        elif current := self._current_pods(deployment, replica_set):
             self._settle(deployment, current[0], ready=is_ready(current[0]))
         else:
-            self._make_pod(deployment, f"{name}-{digest}")
+            self._make_pod(deployment, replica_set)
+
+    def _replica_set_of(self, deployment: Any) -> str:
+        """One for each template. Named by a count and not by the template's hash: the fingerprint of secrets in it is another one in each
+        run, and one seed would no longer be one history."""
+        namespace, name = deployment["metadata"]["namespace"], deployment["metadata"]["name"]
+        owned, template = self._owned("ReplicaSet", namespace, name), deployment["spec"]["template"]
+        known = [each["metadata"]["name"] for each in owned if each["spec"]["template"] == template]
+        return known[0] if known else f"{name}-{len(owned) + 1}"
 
     def _put_replica_set(self, deployment: Any, name: str) -> None:
         namespace, owner = deployment["metadata"]["namespace"], deployment["metadata"]
@@ -69,7 +76,8 @@ class Controllers:
             return
         metadata = _owned_by("Deployment", owner["name"], owner["uid"], namespace, name)
         metadata["annotations"] = {REVISION: str(max(revisions, default=0) + 1)}
-        self._cluster.put({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": metadata})
+        spec = {"template": deployment["spec"]["template"]}
+        self._cluster.put({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": metadata, "spec": spec})
 
     def _make_pod(self, deployment: Any, replica_set: str) -> None:
         namespace, template = deployment["metadata"]["namespace"], deployment["spec"]["template"]
