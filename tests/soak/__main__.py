@@ -7,16 +7,17 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
-from functools import partial
 
-from tests.soak.cases import Bench, Report
-from tests.soak.faults import Life, Writes, live, lives
-from tests.soak.histories import History, history
-from tests.soak.playing import play
+from tests.soak.cases import Report
+from tests.soak.faults import Writes, lives
+from tests.soak.histories import history
 from tests.soak.progress import AnotherRunError, Progress, alone
-from tests.soak.races import Race, races, run_race
+from tests.soak.races import races
+from tests.soak.running import cases_of
 from tests.soak.soaking import FOLDER, Case, Soaking
 
+LAST_CASE_SECONDS = 75
+"""No case is begun so late: what is begun must come to its end within the time."""
 KINDS = ("faults", "races", "sequences")
 
 
@@ -46,34 +47,19 @@ class Options:
         )
 
 
-async def live_with(life: Life, bench: Bench, number: int) -> Report:
-    return (await live(bench, number, life)).report
-
-
-async def race_of(race: Race, bench: Bench, number: int) -> Report:
-    return await run_race(bench, number, race)
-
-
-async def play_it(story: History, bench: Bench, number: int) -> Report:
-    return await play(bench, number, story)
-
-
 def every_case(options: Options, writes: Writes, done: frozenset[str]) -> list[Case]:
     """All that is not done yet."""
-    cases = list[Case]()
-    if "faults" in options.kinds:
-        cases += [Case("fault", life.cases, partial(live_with, life)) for life in lives(writes, done)]
-    if "races" in options.kinds:
-        cases += [Case("race", [race.name], partial(race_of, race)) for race in races() if race.name not in done]
-    if "sequences" in options.kinds:
-        histories = [history(options.seed + i) for i in range(options.sequences)]
-        cases += [Case("sequence", [each.name], partial(play_it, each)) for each in histories if each.name not in done]
-    return cases
+    stories = (history(options.seed + i) for i in range(options.sequences))
+    return cases_of(
+        lives(writes, done) if "faults" in options.kinds else (),
+        [race for race in races() if race.name not in done and "races" in options.kinds],
+        [story for story in stories if story.name not in done and "sequences" in options.kinds],
+    )
 
 
 async def soak(options: Options) -> int:
     """Exit code: 1 when anything failed or was left behind."""
-    deadline = time.monotonic() + options.minutes * 60 - 30  # what is begun must come to its end
+    deadline = time.monotonic() + options.minutes * 60 * 0.97 - LAST_CASE_SECONDS
     progress = Progress(FOLDER / f"{options.seed}.json", fresh=options.fresh)
     async with Soaking.started(options.lanes) as soaking:
         writes, calibration = await soaking.calibrate()

@@ -23,6 +23,8 @@ PATIENCE = timedelta(minutes=4)
 CLOSING = timedelta(seconds=60)
 """How long a run may be open after all its callers have been told."""
 NO_SUCH_IMAGE = "localhost/no-such-image:1"
+ANOTHER_NAME = "localhost/example-worker:soak"
+"""The node has the example's worker under this name too (soaking.py)."""
 
 STACK = StackFile.model_validate(
     {
@@ -61,6 +63,11 @@ STACK = StackFile.model_validate(
     }
 )
 """The example's databases, secrets, temporal pod and smoke workflow, with a web server that costs no CPU to start."""
+
+
+def worker_image(images: Mapping[str, str], commit: str) -> str:
+    """Every other commit has another name for the image of the temporal pod, so that an update replaces that as well."""
+    return ANOTHER_NAME if commit[:1] in {"b", "d", "f"} else images["worker"]
 
 
 def stack_of(commit: str) -> StackFile:
@@ -116,7 +123,7 @@ class PullRequest:
 
     async def push(self, commit: str, *, at: datetime | None = None, broken: bool = False) -> Asked:
         """`broken`: the worker's image does not exist."""
-        images = {**self.images, "worker": NO_SUCH_IMAGE} if broken else dict(self.images)
+        images = {**self.images, "worker": NO_SUCH_IMAGE if broken else worker_image(self.images, commit)}
         return await self._send(DeployRequest(**self._who(at), commit=commit, images=images, stack=stack_of(commit)))
 
     async def close(self, *, at: datetime | None = None) -> Asked:

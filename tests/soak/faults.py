@@ -2,6 +2,9 @@
 
 One life of a pull request holds a deploy, an update and a teardown, so it takes a fault of each. After every phase the state must be the
 one that is there without a fault.
+
+Not in it: a COMMIT twice (the second finds no transaction), and the making of the template databases, which happens once per version of
+Temporal and would take them from everybody else on the platform.
 """
 
 import time

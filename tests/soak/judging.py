@@ -1,12 +1,14 @@
 """Whether a history ended as it must: by what was asked, by what the record says, and by what there is."""
 
+import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stack.models import DeployRequest, Outcome, Record, TeardownRequest
 from stack.ordering import competes, precedence
 from tests.soak.callers import Asked, PullRequest
-from tests.soak.cases import Bench, told
+from tests.soak.cases import AGREEMENT_SECONDS, Bench, told
 from tests.soak.histories import History, Op
 
 Asking = Sequence[tuple[Op, Asked]]
@@ -81,6 +83,11 @@ async def _runs(bench: Bench, pr: PullRequest, record: Record, commit: str | Non
 
 
 async def _at_most_one(bench: Bench, pr: PullRequest) -> list[str]:
-    """The evidence of a failed first attempt."""
-    pods = await bench.world.pods(pr.names)
-    return [f"{number} pods of {component}" for component, number in pods.items() if number > 1]
+    """The evidence of a failed first attempt. Within a bound: what it replaced may still be leaving."""
+    deadline = time.monotonic() + AGREEMENT_SECONDS
+    while True:
+        pods = await bench.world.pods(pr.names)
+        found = [f"{number} pods of {component}" for component, number in pods.items() if number > 1]
+        if not found or time.monotonic() > deadline:
+            return found
+        await asyncio.sleep(0.5)

@@ -6,6 +6,7 @@ NAMESPACE = re.compile(r"\b(?:pr|soak[0-9]+)-[0-9]+\b")
 IDENTIFIER = re.compile(r"\bsoak[0-9]+_[0-9]+")
 POD = re.compile(r"\b(webapp|temporal)-[a-z0-9]{6,10}-[a-z0-9]{5}\b")
 VERIFIER = re.compile(r"SCRAM-SHA-256\$[^' ]+")
+KIND = re.compile(r"SQL (COMMENT ON )?[A-Z]+( [A-Z]+\b)?|gRPC \w+|[A-Z]+ \w+( all)? \w+")
 WRITES = re.compile(r"^\s*(CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|UPDATE|INSERT|DELETE|REASSIGN)\b", re.IGNORECASE)
 
 
@@ -29,3 +30,8 @@ def statement_key(statement: str, database: str) -> str:
     """Of an SQL statement; the database counts where the statement does not name it."""
     words = anonymous(" ".join(statement.split()).replace('"', ""))
     return f"SQL {words}" if "pr_N" in words else f"SQL {words} in {anonymous(database)}"
+
+
+def kind_of(key: str) -> str:
+    """What kind of write it is, whatever it is done to: `PATCH applying Service`, `SQL CREATE DATABASE`."""
+    return KIND.match(key)[0]  # type: ignore[index]

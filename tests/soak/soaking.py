@@ -17,8 +17,10 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from local.settings import CONTAINERD_SOCKET
 from stack.names import Names
 from tests.e2e.platform import ROOT, kubectl, query
+from tests.soak.callers import ANOTHER_NAME
 from tests.soak.cases import Bench, Golden, Kind, Report
 from tests.soak.faults import Life, Writes, golden, live
 from tests.soak.lanes import TEMPORAL_NAMESPACE, Lane, open_lanes
@@ -61,8 +63,9 @@ class Soaking:
         address = os.environ["TEMPORAL_ADDRESS"]
         client = await Client.connect(address, namespace=TEMPORAL_NAMESPACE, data_converter=pydantic_data_converter)
         with open_lanes(lanes, folder / "lanes") as opened:
-            async with World.connected() as world:
-                soaking = cls(opened, client, world, _images())
+            images = _images()
+            async with World.connected(images) as world:
+                soaking = cls(opened, client, world, images)
                 await soaking.sweep()
                 yield soaking
 
@@ -130,10 +133,14 @@ class Soaking:
 
 
 def _images() -> dict[str, str]:
-    """The example's, built and loaded."""
+    """The example's, built and loaded, the worker's under two names."""
     done = subprocess.run([sys.executable, "-m", "local", "example"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
-    return dict(line.split("=", 1) for line in done.stdout.splitlines()[-2:])
+    images = dict(line.split("=", 1) for line in done.stdout.splitlines()[-2:])
+    environment = {**os.environ, "PATH": f"{os.environ['PLATFORM_BINARIES']}:{os.environ['PATH']}"}
+    tag = ["ctr", "--address", str(CONTAINERD_SOCKET), "--namespace", "k8s.io", "images", "tag", "--force", images["worker"], ANOTHER_NAME]
+    subprocess.run(tag, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=60)
+    return images
 
 
 def _left_behind() -> set[tuple[str, int]]:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -28,6 +28,7 @@ from stack.names import (
 from stack.namespace import expiry_annotations
 from stack.ordering import has_expired
 from stack.settings import Settings
+from tests.soak.callers import worker_image
 from tests.soak.keys import anonymous
 
 KINDS = (
@@ -66,17 +67,17 @@ VOLATILE = ("uid", "resourceVersion", "creationTimestamp", "managedFields", "gen
 class World:
     """Looks only, apart from what a test has to arrange: an expiry in the past, a record that is not needed any more."""
 
-    def __init__(self, cluster: KubernetesCluster, admin_url: str) -> None:
-        self._cluster, self._url = cluster, admin_url
+    def __init__(self, cluster: KubernetesCluster, admin_url: str, images: Mapping[str, str]) -> None:
+        self._cluster, self._url, self._images = cluster, admin_url, images
         self._home = Settings.from_env(os.environ).home_namespace
         self._records = ClusterRecords(cluster, self._home)
 
     @classmethod
     @asynccontextmanager
-    async def connected(cls) -> AsyncIterator[Self]:
+    async def connected(cls, images: Mapping[str, str]) -> AsyncIterator[Self]:
         cluster = await KubernetesCluster.connect(Path(os.environ["KUBECONFIG"]))
         try:
-            yield cls(cluster, os.environ["PLATFORM_POSTGRES_ADMIN_URL"])
+            yield cls(cluster, os.environ["PLATFORM_POSTGRES_ADMIN_URL"], images)
         finally:
             await cluster.close()
 
@@ -113,7 +114,18 @@ class World:
             "record": told(record),
             "expiry": _expiry_problem(namespace, record),
         }
-        return _same_words(state, names, record)
+        return self._same_words(state, names, record)
+
+    def _same_words(self, state: dict[str, Any], names: Names, record: Record | None) -> dict[str, Any]:
+        number = names.namespace.rpartition("-")[2]
+        nothing: Any = {"metadata": {"annotations": {}}}
+        commit = state["objects"].get("Namespace", nothing)["metadata"]["annotations"].get(ANNOTATION_COMMIT, "none")
+        text = anonymous(json.dumps(state, default=str)).replace(worker_image(self._images, commit), "IMAGE OF THE COMMIT")
+        text = text.replace(number, "N").replace(commit, "COMMIT")
+        if record is not None:
+            text = text.replace(f'"{ANNOTATION_GENERATION}": "{record.generation}"', f'"{ANNOTATION_GENERATION}": "that of the record"')
+        words: dict[str, Any] = json.loads(text)
+        return words
 
     async def pods(self, names: Names) -> dict[str, int]:
         """Component and images → how many pods of it stay."""
@@ -207,16 +219,6 @@ def _expiry_problem(namespace: Any, record: Record | None) -> str:
     due = expiry_annotations(record.expires_at, pinned=record.pinned)
     shown = namespace["metadata"].get("annotations", {})
     return "; ".join(f"{key} is {shown.get(key)}, not {value}" for key, value in due.items() if shown.get(key) != value)
-
-
-def _same_words(state: dict[str, Any], names: Names, record: Record | None) -> dict[str, Any]:
-    number = names.namespace.rpartition("-")[2]
-    commit = state["objects"].get("Namespace", {"metadata": {"annotations": {}}})["metadata"]["annotations"].get(ANNOTATION_COMMIT, "\0")
-    text = anonymous(json.dumps(state, default=str)).replace(number, "N").replace(commit, "COMMIT")
-    if record is not None:
-        text = text.replace(f'"{ANNOTATION_GENERATION}": "{record.generation}"', f'"{ANNOTATION_GENERATION}": "that of the record"')
-    words: dict[str, Any] = json.loads(text)
-    return words
 
 
 def differences(expected: Any, found: Any, path: str = "") -> list[str]:
