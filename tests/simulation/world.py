@@ -31,7 +31,13 @@ T = TypeVar("T")
 
 AWAY_SECONDS: Final = 2.0
 """Until there is another process after one was lost."""
+PATIENCE_SECONDS: Final = 6 * 3600.0
+"""Of virtual time: longer than any bound of the workflows."""
 MADE_BY_CONTROLLERS: Final = ("Pod/", "ReplicaSet/", "Event/")
+
+
+class StuckError(Exception):
+    """A run does not come to its end. The message says what it waits for."""
 
 
 class World:
@@ -62,8 +68,12 @@ class World:
         self.service.worker.cut_off(away)
 
     async def settled(self) -> None:
-        """Every run has ended, and so has what was still on its way."""
-        while any(run.is_open for run in self.service.runs):
+        """Every run has ended, and so has what was still on its way. Raises StuckError when that takes hours."""
+        loop = asyncio.get_running_loop()
+        limit = loop.time() + PATIENCE_SECONDS
+        while opened := [run for run in self.service.runs if run.is_open]:
+            if loop.time() > limit:
+                raise StuckError("\n".join(f"{run.workflow_type} {run.run_id}: {run.pending_activities}" for run in opened))
             await asyncio.sleep(1)
         await asyncio.sleep(60)
 
