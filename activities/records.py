@@ -62,14 +62,10 @@ class RecordActivities:
 
     @activity.defn(name="extend")
     async def extend(self, claiming: Claiming) -> Claim:
-        """Another expiry for the generation that the request names. `current` of the answer: how the preview is, and until when.
-
-        Raises ForeignNamespaceError when the record belongs to another repository.
-        """
+        """Another expiry for the generation that the request names. `current` of the answer: how the preview is, and until when."""
         names, request = Names(claiming.namespace), claiming.request
         assert isinstance(request, ExtendRequest)
         stored = await self._records.read(names)
-        _refuse_foreign(claiming, stored)
         if stored is None:
             return Claim(generation=0, accepted=False, note="nothing is known of this pull request: there is nothing to extend")
         if refusal := unmet(request, stored.record):

@@ -69,7 +69,7 @@ class PostgresDatabases:
         async with self._server.connect() as connection:
             with translated(f"make database {clone.name}"):
                 if found is not None and not found.usable:
-                    await run(connection, "DROP DATABASE {} WITH (FORCE)", clone.name)
+                    await run(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", clone.name)
                 if found is None or not found.usable:
                     await make(connection, clone)
                 await open_to_owner(connection, clone)

@@ -1,6 +1,7 @@
 """Taking databases and roles away, and looking afterwards whether they are gone."""
 
 import time
+from contextlib import suppress
 from typing import Final
 
 from psycopg import errors
@@ -33,7 +34,7 @@ async def release_database(connection: Connection, name: str, mark: str) -> Rece
     holder = ""
     if existed:
         try:
-            await run(connection, "DROP DATABASE {} WITH (FORCE)", name)
+            await run(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
         except HOLDING as error:
             holder = cut(f"{await sessions(connection, name)} {error.diag.message_primary}")
     gone = await first(connection, DATABASE_THERE, name, mark) is None
@@ -47,8 +48,9 @@ async def release_role(connection: Connection, name: str, mark: str) -> ReceiptI
     holder = ""
     if existed:
         try:
-            await run(connection, "DROP OWNED BY {}", name)
-            await run(connection, "DROP ROLE {}", name)
+            with suppress(errors.UndefinedObject):  # somebody else was quicker
+                await run(connection, "DROP OWNED BY {}", name)
+                await run(connection, "DROP ROLE IF EXISTS {}", name)
         except HOLDING as error:
             holder = cut(f"{error.diag.message_primary}: {error.diag.message_detail or ''}")
     gone = await first(connection, ROLE_THERE, name, mark) is None

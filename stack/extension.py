@@ -11,6 +11,8 @@ LIVING = ("ready", "failed", "running")
 
 def unmet(request: ExtendRequest, record: Record) -> str:
     """Why the extension does not count, or empty."""
+    if record.repository.casefold() != request.repository.casefold():
+        return f"the preview belongs to {record.repository}"
     if record.generation != request.generation:
         return f"it meant generation {request.generation}, and generation {record.generation} is the accepted one: look, then extend again"
     if record.kind == "teardown" or (record.state not in LIVING and record.good is None):
@@ -20,9 +22,10 @@ def unmet(request: ExtendRequest, record: Record) -> str:
 
 def extended(record: Record, request: ExtendRequest, now: datetime) -> Record:
     """The record with the expiry that was asked for. The same request again changes nothing more."""
-    expires_at = record.expires_at if request.ttl is None else request.requested_at + request.ttl
+    until = record.extended_until if request.ttl is None else request.requested_at + request.ttl
+    expires_at = record.expires_at if request.ttl is None else until
     pinned = record.pinned if request.pinned is None else request.pinned
-    return record.model_copy(update={"expires_at": expires_at, "pinned": pinned, "changed_at": now})
+    return record.model_copy(update={"expires_at": expires_at, "extended_until": until, "pinned": pinned, "changed_at": now})
 
 
 def told(request: ExtendRequest, record: Record) -> Outcome:

@@ -220,6 +220,11 @@ class Claim(Model):
     expires_at: AwareDatetime | None = None
     pinned: bool = False
 
+    @property
+    def end(self) -> datetime | None:
+        """When the preview may be taken away; None for one that is pinned."""
+        return None if self.pinned else self.expires_at
+
 
 class Absence(Model):
     """When the temporal pod was away. `until` is None while it still is."""
@@ -285,4 +290,6 @@ class Record(Model):
     """Kept from its verdict until a teardown is accepted."""
     expires_at: AwareDatetime | None = None
     """When the clean-up may take the preview away, unless it is pinned."""
+    extended_until: AwareDatetime | None = None
+    """What somebody asked for: a push does not shorten it."""
     pinned: bool = False

@@ -90,15 +90,19 @@ def accept(request: DeployRequest | TeardownRequest, claim: Claim, before: Recor
         changed_at=now,
         good=previous.good if previous else None,
         expires_at=_expiry(request, before, now),
+        extended_until=previous.extended_until if previous else None,
         pinned=previous.pinned if previous else False,
     )
 
 
 def _expiry(request: DeployRequest | TeardownRequest, before: Record | None, now: datetime) -> datetime | None:
-    """The clean-up brings a preview back, and does not prolong its life."""
+    """A push gives a preview a new life, not a shorter one than somebody asked for; the clean-up, which brings it back, gives none."""
     if not isinstance(request, DeployRequest):
         return None
-    return now + request.stack.ttl if competes(request) or before is None else before.expires_at
+    if not competes(request) and before is not None:
+        return before.expires_at
+    extended = before.extended_until if before is not None and before.kind == "deploy" else None
+    return max(now + request.stack.ttl, extended or now)
 
 
 def _counted_time(request: Request, before: Record | None) -> datetime:

@@ -34,6 +34,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.removal import Look, Receiving, look_at_databases, look_at_namespace
 
 
+LOOKS_TO_UNDO = 3
+"""Of some twelve seconds each, before what is still there is left to the clean-up."""
+
+
 @workflow.defn(name=DEPLOY_WORKFLOW)
 class DeployPreview(Owner):
     """Serves deploy requests; a teardown request ends the attempt and is handed to TeardownPreview under the same workflow ID."""
@@ -56,7 +60,7 @@ class DeployPreview(Owner):
         await self._carry_out(self._attempt_of(request, claim), updates=claim.good is not None)
         self._story.publish(self._urls)
         away = self._temporal_away() if claim.good else None
-        return self._outcome(request, "ready", urls=self._urls, expires_at=claim.expires_at, temporal_away=away)
+        return self._outcome(request, "ready", urls=self._urls, expires_at=claim.end, temporal_away=away)
 
     def _attempt_of(self, request: DeployRequest, claim: Claim) -> Attempt:
         return Attempt(
@@ -109,7 +113,7 @@ class DeployPreview(Owner):
             return self._undone(ended, note=f"going back to {before} failed as well: {explain(error).summary}")
         self._story.publish(good.urls)
         note = f"{before} runs again as generation {claim.generation}"
-        return self._undone(ended, note=note, urls=good.urls, expires_at=claim.expires_at, temporal_away=self._temporal_away())
+        return self._undone(ended, note=note, urls=good.urls, expires_at=claim.end, temporal_away=self._temporal_away())
 
     def _undone(self, ended: Outcome, **found: Any) -> Outcome:
         return ended.model_copy(update={"generation": self._generation, "seconds": self._story.seconds(), **found})
@@ -133,7 +137,7 @@ class DeployPreview(Owner):
         return await self._keep(outcome)
 
     async def _remove(self, request: DeployRequest, ended: Outcome) -> Outcome:
-        """One look at each thing. What is still there then, the clean-up takes: a cancelled run does not go on for days."""
+        """Some looks at each thing. What is still there then, the clean-up takes: a cancelled run does not go on for days."""
         await self._claim(request, after=self._generation)
         teardown = TeardownRequest(**request.model_dump(include={"id", "pr", "repository", "requested_at"}), reason="cancelled")
         removal = Removal(request=teardown, namespace=self._namespace, generation=self._generation)
@@ -150,8 +154,14 @@ class DeployPreview(Owner):
         return self._undone(ended, note=f"{ended.note}; {rest}", receipt=receiving.receipt())
 
     async def _look(self, step: str, look: Look, removal: Removal, receiving: Receiving) -> None:
+        """Again, if one look was not enough: on a busy machine a namespace takes longer."""
         with self._step(step):
-            receiving.take(await look(removal), workflow.now())
+            since = workflow.now()
+            for _ in range(LOOKS_TO_UNDO):
+                items = await look(removal)
+                receiving.take(items, since)
+                if all(item.seen_gone for item in items):
+                    return
 
     async def _prepare_namespace(self, attempt: Attempt) -> None:
         with self._step("namespace"):

@@ -20,25 +20,30 @@ EXEC_PERIOD: Final = 5
 """Seconds between two looks once a container has started, where a look starts a process: some 30 ms of CPU each, for every preview."""
 TIMEOUT: Final = 3
 """Seconds for an answer; the kubelet's default of one is too short for a busy node."""
+TOLERATED: Final = timedelta(seconds=30)
+"""A container of the application that has been ready may say for this long that it is not. It is alone: taken out of the Service, nobody
+answers, and readiness that asks for Temporal would take the page away for each update of the temporal pod."""
+SERVER_FAILURES: Final = 3
 MARGIN: Final = timedelta(seconds=30)
 """The kubelet restarts what did not start in time. DeployPreview gives its verdict before, while the container can still be diagnosed."""
 WORKFLOW_SERVICE: Final = "temporal.api.workflowservice.v1.WorkflowService"
 """The gRPC health service that is SERVING when temporal-server answers calls."""
 
 
-def probes(look: k8s.V1Probe, deadline: timedelta) -> tuple[k8s.V1Probe, k8s.V1Probe]:
+def probes(look: k8s.V1Probe, deadline: timedelta, tolerated: timedelta | None = None) -> tuple[k8s.V1Probe, k8s.V1Probe]:
     """(startup, readiness) that look in the same way."""
     patience = int((deadline + MARGIN).total_seconds()) // PERIOD
     period = EXEC_PERIOD if look._exec else PERIOD
     startup = look.model_copy(update={"period_seconds": PERIOD, "failure_threshold": patience, "timeout_seconds": TIMEOUT})
-    readiness = look.model_copy(update={"period_seconds": period, "failure_threshold": 3, "timeout_seconds": TIMEOUT})
+    failures = int(tolerated.total_seconds()) // period if tolerated else SERVER_FAILURES
+    readiness = look.model_copy(update={"period_seconds": period, "failure_threshold": failures, "timeout_seconds": TIMEOUT})
     return startup, readiness
 
 
 def app_probes(readiness: Readiness | None, port: int | None, host: str) -> tuple[k8s.V1Probe | None, k8s.V1Probe | None]:
     """As the stack file says; without a word there, whether the port can be connected to; without a port, none."""
     look = app_look(readiness or Readiness(), port, host)
-    return probes(look, (readiness or Readiness()).deadline) if look else (None, None)
+    return probes(look, (readiness or Readiness()).deadline, TOLERATED) if look else (None, None)
 
 
 def app_look(readiness: Readiness, port: int | None, host: str) -> k8s.V1Probe | None:

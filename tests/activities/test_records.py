@@ -59,6 +59,7 @@ async def test_the_first_claim_makes_the_record(activities: RecordActivities, re
         "good": None,
         "expires_at": NOON + timedelta(hours=72),
         "pinned": False,
+        "extended_until": None,
     }
 
 
@@ -227,7 +228,16 @@ async def test_an_extension_that_means_another_generation_changes_nothing(activi
     assert not (await stored(records)).pinned
 
 
-async def test_another_repository_extends_nothing(activities: RecordActivities) -> None:
+async def test_another_repository_extends_nothing(activities: RecordActivities, records: ClusterRecords) -> None:
     await claim(activities, deploy())
-    with pytest.raises(ForeignNamespaceError):
-        await extend(activities, extension(repository="other/app", pinned=True))
+    refused = await extend(activities, extension(repository="other/app", pinned=True))
+    assert (refused.accepted, refused.note) == (False, "the preview belongs to acme/shop")
+    assert not (await stored(records)).pinned
+
+
+async def test_a_push_does_not_shorten_what_somebody_asked_for(activities: RecordActivities) -> None:
+    await claim(activities, deploy())
+    await extend(activities, extension(ttl=timedelta(days=9)))
+    assert (await claim(activities, deploy("d2", minutes=1))).expires_at == NOON + timedelta(days=9)
+    await claim(activities, teardown("t", minutes=2))
+    assert (await claim(activities, deploy("d3", minutes=3))).expires_at == NOON + timedelta(hours=72), "a new life"

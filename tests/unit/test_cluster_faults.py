@@ -51,7 +51,7 @@ READ_NO_ANSWER = {"create", "delete", "annotate", "log"}
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same behaviour in less time."""
-    monkeypatch.setattr(connection, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "PATIENCE_SECONDS", 0.5)
     monkeypatch.setattr(watching, "HEAL_SECONDS", 0.05)
     monkeypatch.setattr(watching, "PAUSES_SECONDS", (0.01,))
 
