@@ -33,6 +33,9 @@ async def _stop(tasks: Sequence["asyncio.Task[None]"]) -> None:
     for task in tasks:
         task.cancel()
     await workflow.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # looked at: one error is told, and the log is not to complain of the others
 
 
 async def uninterrupted(work: Awaitable[T]) -> T:

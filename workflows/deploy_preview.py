@@ -28,8 +28,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.baton import DEPLOY_WORKFLOW, TEARDOWN_WORKFLOW, Baton, Closing
     from workflows.concurrency import together
     from workflows.explaining import NotReadyError, explain, require
-    from workflows.owner import HaltedError, Owner
-    from workflows.patches import CANCEL_UNDOES
+    from workflows.owner import CANCELLED, HaltedError, Owner
     from workflows.policies import PREPARE, QUICK, ROLLOUT, TEMPLATE, VERIFY
     from workflows.removal import Look, Receiving, look_at_databases, look_at_namespace
 
@@ -118,23 +117,11 @@ class DeployPreview(Owner):
     def _undone(self, ended: Outcome, **found: Any) -> Outcome:
         return ended.model_copy(update={"generation": self._generation, "seconds": self._story.seconds(), **found})
 
-    async def _undo(self, request: Request) -> Outcome:
-        """Of a cancelled attempt: a new preview is removed, a live one goes back to what was good."""
+    async def _take_back(self, request: Request, claim: Claim) -> Outcome:
+        """A new preview is removed, a live one goes back to what was good."""
         assert isinstance(request, DeployRequest)
-        if not workflow.patched(CANCEL_UNDOES):
-            return await super()._undo(request)
-        try:
-            claim = await self._claim(request)
-            if not claim.accepted:
-                return self._declined(request, claim)
-            ended = self._outcome(request, "cancelled", note="cancelled by an operator")
-            outcome = await (self._go_back(request, ended, claim.good) if claim.good else self._remove(request, ended))
-        except ActivityError as error:
-            if self._halted:
-                raise HaltedError from error
-            note = f"cancelled by an operator; undoing it failed: {explain(error).summary} The clean-up does it."
-            outcome = self._outcome(request, "cancelled", note=note)
-        return await self._keep(outcome)
+        ended = self._outcome(request, "cancelled", note=CANCELLED)
+        return await (self._go_back(request, ended, claim.good) if claim.good else self._remove(request, ended))
 
     async def _remove(self, request: DeployRequest, ended: Outcome) -> Outcome:
         """Some looks at each thing. What is still there then, the clean-up takes: a cancelled run does not go on for days."""

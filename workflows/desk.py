@@ -6,6 +6,7 @@ repository waits its turn, to be refused by the record: it can neither stop nor 
 wait their turn as well: they mean one generation, and the record tells then whether that is still the accepted one.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from stack.models import DeployRequest, Outcome, Request
@@ -35,7 +36,7 @@ class Desk:
     @property
     def overtaken_by(self) -> Request | None:
         """The newest waiting request of the current one's repository: it is newer than the current one."""
-        return max((each for each in self._inbox if competes(each) and self._same_repository(each)), key=precedence, default=None)
+        return newest(filter(self._same_repository, self._inbox))
 
     @property
     def newest_time(self) -> datetime | None:
@@ -46,11 +47,11 @@ class Desk:
         """The newest waiting request becomes the current one; the others join it, are superseded or go on waiting. None: nothing waits."""
         if not self._inbox:
             return None
-        self._current = max(filter(competes, self._inbox), key=precedence, default=self._inbox[0])
+        self._current = newest(self._inbox) or self._inbox[0]
         waiting, self._inbox, self._joined = self._inbox, [], []
         for request in waiting:
             if request is not self._current:
-                self._file(request)
+                self._pass_over(request)
         return self._current
 
     def settle(self, outcome: Outcome) -> None:
@@ -100,16 +101,32 @@ class Desk:
     def _is_compared(self, request: Request) -> bool:
         return self._current is not None and competes(request) and competes(self._current) and self._same_repository(request)
 
+    def _is_newer(self, request: Request) -> bool:
+        """Of two pushes of the same second, the one that comes later is the newer one, as it is for the record."""
+        assert self._current is not None
+        return not ask_the_same(request, self._current) and precedence(request) >= max(map(precedence, self._served))
+
     def _file(self, request: Request) -> None:
         """Nothing joins what is about to be stopped: while newer mail waits, whatever comes waits with it."""
-        if self._current is None or not self._is_compared(request) or self.overtaken_by is not None:
+        if not self._is_compared(request) or self.overtaken_by is not None or self._is_newer(request):
+            self._inbox.append(request)
+        else:
+            self._pass_over(request)
+
+    def _pass_over(self, request: Request) -> None:
+        """The current one is served instead."""
+        assert self._current is not None
+        if not self._is_compared(request):
             self._inbox.append(request)
         elif ask_the_same(request, self._current):
             self._joined.append(request)
-        elif precedence(request) > max(map(precedence, self._served)):
-            self._inbox.append(request)
         else:
             self.remember(superseded(request, self._current))
+
+
+def newest(requests: Iterable[Request]) -> Request | None:
+    """Of those that have a place in the order of times; None if there is none."""
+    return max(reversed([each for each in requests if competes(each)]), key=precedence, default=None)
 
 
 def superseded(request: Request, newer: Request) -> Outcome:

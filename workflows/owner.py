@@ -27,8 +27,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.concurrency import uninterrupted
     from workflows.desk import Desk, superseded
     from workflows.explaining import NotReadyError, explain
+    from workflows.patches import CANCEL_UNDOES
     from workflows.policies import QUICK
     from workflows.story import Story, title_of
+
+
+CANCELLED = "cancelled by an operator"
 
 
 class HaltedError(Exception):
@@ -96,8 +100,25 @@ class Owner:
         raise NotImplementedError
 
     async def _undo(self, request: Request) -> Outcome:
-        """What is left to do of a cancelled attempt, and how it ended."""
-        return await self._keep(self._outcome(request, "cancelled", note="cancelled by an operator"))
+        """What is left to do of a cancelled attempt, and how it ended. It may have been accepted unnoticed: it is claimed again."""
+        outcome = self._outcome(request, "cancelled", note=CANCELLED)
+        if not workflow.patched(CANCEL_UNDOES):
+            return await self._keep(outcome)
+        try:
+            claim = await self._claim(request)
+            if not claim.accepted:
+                return self._declined(request, claim)
+            outcome = await self._take_back(request, claim)
+        except ActivityError as error:
+            if self._halted:
+                raise HaltedError from error
+            note = f"{CANCELLED}; undoing it failed: {explain(error).summary} The clean-up does it."
+            outcome = self._outcome(request, "cancelled", note=note)
+        return await self._keep(outcome)
+
+    async def _take_back(self, request: Request, claim: Claim) -> Outcome:
+        """Undoes what an accepted request has done so far. Raises ActivityError."""
+        raise NotImplementedError
 
     async def _serve(self, request: Request) -> Outcome:
         """Another run goes on with the same work when the history has become long."""

@@ -6,7 +6,7 @@ with workflow.unsafe.imports_passed_through():
     from stack.models import Claim, Outcome, Receipt, Removal, Request, TeardownRequest
     from workflows.baton import DEPLOY_WORKFLOW, TEARDOWN_WORKFLOW, Baton, Closing
     from workflows.concurrency import together
-    from workflows.owner import LongHistoryError, Owner
+    from workflows.owner import CANCELLED, LongHistoryError, Owner
     from workflows.removal import Look, Receiving, look_at_databases, look_at_namespace, pause_after
 
 
@@ -61,6 +61,6 @@ class TeardownPreview(Owner):
     def _receipt(self) -> Receipt | None:
         return self._receiving.receipt()
 
-    async def _undo(self, request: Request) -> Outcome:
-        """What is gone cannot be brought back; what is left, the clean-up takes."""
-        return await self._keep(self._outcome(request, "cancelled", note="cancelled by an operator; the clean-up takes what is left"))
+    async def _take_back(self, request: Request, claim: Claim) -> Outcome:
+        """What is gone cannot be brought back."""
+        return self._outcome(request, "cancelled", note=f"{CANCELLED}; the clean-up takes what is left")

@@ -59,6 +59,17 @@ async def test_at_equal_times_the_close_wins(desk: Desk, world: World) -> None:
     assert (outcome_of(closing, deploy).state, outcome_of(closing, close).state) == ("superseded", "gone")
 
 
+async def test_of_two_pushes_of_the_same_second_the_one_that_comes_later_wins(desk: Desk, world: World) -> None:
+    world.block("await_ready")
+    _, first = await desk.deploy("aaaaaaa", minute=1)
+    await world.begun["await_ready"].wait()
+    handle, second = await desk.deploy("bbbbbbb", minute=1)
+    await _until(world, "end await_ready:1")
+    world.gates.clear()
+    closing = await handle.result()
+    assert (outcome_of(closing, first).state, outcome_of(closing, second).state) == ("superseded", "ready")
+
+
 async def test_an_older_push_that_arrives_late_does_not_disturb_the_running_attempt(desk: Desk, world: World) -> None:
     gate = world.block("await_ready")
     handle, newer = await desk.deploy("bbbbbbb", minute=5)

@@ -4,7 +4,9 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from temporalio.client import WorkflowFailureError
 
+from cli.temporal import follow
 from stack.models import Claim, Outcome, ReceiptItem
 from tests.workflows.conftest import Desk, outcome_of
 from tests.workflows.doubles import URLS, World
@@ -104,3 +106,16 @@ async def test_a_push_is_served_before_an_extension_that_came_earlier(desk: Desk
     assert outcome_of(closing, push).state == "ready"
     assert outcome_of(closing, extension).state == "ready"
     assert world.came_before("end settle:2", "extend:1")
+
+
+async def test_a_cancelled_teardown_is_told_and_left_to_the_clean_up(desk: Desk, world: World) -> None:
+    world.block("delete_namespace")
+    handle, request = await desk.teardown()
+    await world.begun["delete_namespace"].wait()
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await handle.result()
+    outcome = await follow(handle, request, timedelta(seconds=10), lambda _: None)
+    assert (outcome.state, outcome.note) == ("cancelled", "cancelled by an operator; the clean-up takes what is left")
+    assert world.settled[-1].outcome.state == "cancelled"
+    assert world.came_before("end delete_namespace:1", "settle:1")
