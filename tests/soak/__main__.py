@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tests.soak.cases import Report
 from tests.soak.faults import Writes, lives
 from tests.soak.histories import history
-from tests.soak.progress import AnotherRunError, Progress, alone
+from tests.soak.progress import BOUND_SECONDS, AnotherRunError, Progress, alone
 from tests.soak.races import races
 from tests.soak.running import cases_of
 from tests.soak.soaking import FOLDER, Case, Soaking
@@ -58,7 +58,7 @@ def every_case(options: Options, writes: Writes, done: frozenset[str]) -> list[C
 
 
 async def soak(options: Options) -> int:
-    """Exit code: 1 when anything failed or was left behind."""
+    """Exit code: 1 when anything failed, was left behind, or took longer than the bound to go on."""
     deadline = time.monotonic() + options.minutes * 60 * 0.97 - LAST_CASE_SECONDS
     progress = Progress(FOLDER / f"{options.seed}.json", fresh=options.fresh)
     async with Soaking.started(options.lanes) as soaking:
@@ -81,7 +81,8 @@ async def soak(options: Options) -> int:
     if left:
         print(f"the time is over; {left} lives are left: the same call again goes on with them")
     print(progress.last_line(options.seed), flush=True)
-    return 1 if progress.totals()["failed"] or not all(report.ok for report in calibration) else 0
+    totals, calibrated = progress.totals(), all(report.ok for report in calibration)
+    return 0 if calibrated and not totals["failed"] and totals["slowest_recovery_s"] <= BOUND_SECONDS else 1
 
 
 def _show(report: Report, left: int | None = None) -> None:

@@ -1,42 +1,43 @@
-"""The fault matrix: every write of a deploy, of an update and of a teardown, each in every mode, one fault at a time.
+"""The fault matrix: every write of a deploy, of an update and of a teardown, each in every mode.
 
-One life of a pull request holds a deploy, an update and a teardown, so it takes a fault of each. After every phase the state must be the
-one that is there without a fault.
+One life of a pull request holds a deploy, an update and a teardown, and each step of them (an activity) has at most one fault: a step is
+tried again on its own, so none of them can repair what another's fault did. After every phase the state must be the one that is there
+without a fault.
 
 Not in it: a COMMIT twice (the second finds no transaction), and the making of the template databases, which happens once per version of
 Temporal and would take them from everybody else on the platform.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from typing import Final
 
 from tests.soak.callers import Asked, PullRequest
 from tests.soak.cases import COMMITS, Bench, Golden, Report, told
 from tests.soak.folder import Fault, Mode, Phase
+from tests.soak.lanes import Write
 
 PHASES: Final = ("deploy", "update", "teardown")
 VERDICTS: Final = {"deploy": "ready", "update": "ready", "teardown": "gone"}
 
-Writes = dict[str, list[tuple[str, int, bool]]]
-"""Phase → key, occurrence and whether it can be done twice."""
+Writes = dict[str, list[Write]]
+"""By phase."""
 
 
 @dataclass(frozen=True)
 class Life:
     """The faults of one life, by phase; a phase without one is only there to get to the next."""
 
-    faults: dict[str, Fault]
-
-    @property
-    def name(self) -> str:
-        return "; ".join(f"{phase}: {fault}" for phase, fault in self.faults.items()) or "without a fault"
+    faults: dict[str, tuple[Fault, ...]]
 
     @property
     def cases(self) -> list[str]:
-        return [f"{phase}: {fault}" for phase, fault in self.faults.items()]
+        return [f"{phase}: {fault}" for phase, faults in self.faults.items() for fault in faults]
+
+    @property
+    def name(self) -> str:
+        return "; ".join(self.cases) or "without a fault"
 
     @property
     def phases(self) -> list[str]:
@@ -55,17 +56,33 @@ class Lived:
 
 
 def lives(writes: Writes, done: frozenset[str] = frozenset()) -> list[Life]:
-    """The whole matrix without the cases that are done, in as few lives as there are faults in the longest phase."""
-    columns = [[(phase, fault) for fault in _faults(writes[phase]) if f"{phase}: {fault}" not in done] for phase in PHASES]
-    return [Life(dict(case for case in cases if case is not None)) for cases in zip_longest(*columns)]
+    """The whole matrix without the cases that are done, in as few lives as there are faults in the step with the most."""
+    return spread(
+        {
+            (phase, step): [fault for fault in _faults(writes[phase], step) if f"{phase}: {fault}" not in done]
+            for phase in PHASES
+            for step in sorted({write.step for write in writes[phase]})
+        }
+    )
 
 
-def _faults(writes: Sequence[tuple[str, int, bool]]) -> list[Fault]:
+def spread(columns: Mapping[tuple[str, str], Sequence[Fault]]) -> list[Life]:
+    """No life has two faults of one step, and each step's faults are spread over all lives."""
+    length = max(map(len, columns.values()), default=0)
+    rows: list[dict[str, tuple[Fault, ...]]] = [{} for _ in range(length)]
+    for (phase, _), faults in columns.items():
+        for i, fault in enumerate(faults):
+            row = rows[i * length // len(faults)]
+            row[phase] = (*row.get(phase, ()), fault)
+    return [Life(row) for row in rows]
+
+
+def _faults(writes: Sequence[Write], step: str) -> list[Fault]:
     return [
-        Fault(key, occurrence, mode)
+        Fault(write.key, write.occurrence, mode)
         for mode in Mode
-        for key, occurrence, repeatable in sorted(writes)
-        if repeatable or mode is not Mode.TWICE
+        for write in sorted(writes)
+        if write.step == step and (write.repeatable or mode is not Mode.TWICE)
     ]
 
 
@@ -74,27 +91,25 @@ async def live(bench: Bench, number: int, life: Life) -> Lived:
     lived = Lived(Report("fault", life.name))
     async with bench.life_of(number, lived.report) as pr:
         for phase in life.phases:
-            await _phase(bench, pr, phase, life.faults.get(phase), lived)
+            await _phase(bench, pr, phase, life.faults.get(phase, ()), lived)
     return lived
 
 
-async def _phase(bench: Bench, pr: PullRequest, phase: str, fault: Fault | None, lived: Lived) -> None:
+async def _phase(bench: Bench, pr: PullRequest, phase: str, faults: tuple[Fault, ...], lived: Lived) -> None:
     report, lane = lived.report, bench.lane
-    lane.begin(Phase(f"{pr.number} {phase}", fault))
+    lane.begin(Phase(f"{pr.number} {phase}", faults))
     started = time.monotonic()
     outcome = await (await _ask(pr, phase)).outcome()
     lived.seconds[phase] = time.monotonic() - started
     lived.writes[phase] = lane.writes()
     if outcome.state != VERDICTS[phase]:
         report.problems.append(f"{phase} ended {told(outcome)}")
-    if fault is not None and not lane.fired:
-        report.problems.append(f"{phase} never came to {fault}")
+    report.problems += [f"{phase} never came to {fault}" for number, fault in enumerate(faults) if not lane.fired(number)]
     await pr.settled()
     if phase not in bench.golden.states:
         lived.states[phase] = await bench.world.state(pr.names)
         return
     report.problems += [f"{phase}: {line}" for line in await bench.disagreement(pr.names, phase)]
-    report.faults += lane.fired
     report.recovery = max(report.recovery, lane.recovery())
 
 

@@ -45,7 +45,8 @@ class Phase:
     """What the worker is to do beside its work until the next phase."""
 
     name: str
-    fault: Fault | None = None
+    faults: tuple[Fault, ...] = ()
+    """Each happens once."""
     hold: str = ""
     """Activity at whose start it waits until the runner lets it go on."""
     chance: float = 0.0
@@ -58,8 +59,8 @@ class Phase:
     @classmethod
     def parse(cls, text: str) -> "Phase":
         phase = cls(**json.loads(text))
-        fault: Any = phase.fault
-        return replace(phase, fault=Fault(fault["key"], fault["occurrence"], Mode(fault["mode"]))) if fault else phase
+        given: Any = phase.faults
+        return replace(phase, faults=tuple(Fault(fault["key"], fault["occurrence"], Mode(fault["mode"])) for fault in given))
 
 
 IDLE = Phase("idle")
@@ -75,8 +76,8 @@ class Folder:
 
     def begin(self, phase: Phase) -> None:
         """Forgets the phase before and its journal."""
-        for name in ("fired", "held", "go"):
-            (self.path / name).unlink(missing_ok=True)
+        for mark in (self.path / "held", self.path / "go", *self.path.glob("fired-*")):
+            mark.unlink(missing_ok=True)
         self._journal.write_text("")
         draft = self.path / "phase.draft"
         draft.write_text(phase.text())

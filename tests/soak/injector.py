@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from temporalio import activity
+
 from tests.soak.folder import Folder, Mode, Phase
 
 T = TypeVar("T")
@@ -34,6 +36,8 @@ class Injector:
         self._folder = folder
         self._phase = ""
         self._seen: dict[str, list[object]] = {}
+        self._number = 0
+        """Of the fault that is due."""
         self._by_chance = 0
         self._dice = random.Random()
 
@@ -69,11 +73,12 @@ class Injector:
         seen = self._seen.setdefault(call.key, [])
         if not any(each is call.identity for each in seen):
             seen.append(call.identity)
-            self._folder.note("write", key=call.key, occurrence=len(seen), repeatable=call.repeatable)
-        fault = phase.fault
-        if fault is None or (fault.key, fault.occurrence) != (call.key, len(seen)) or self._folder.is_marked("fired"):
-            return None
-        return fault.mode
+            self._folder.note("write", key=call.key, occurrence=len(seen), repeatable=call.repeatable, step=_step())
+        for number, fault in enumerate(phase.faults):
+            if (fault.key, fault.occurrence) == (call.key, len(seen)) and not self._folder.is_marked(f"fired-{number}"):
+                self._number = number
+                return fault.mode
+        return None
 
     async def _injected(
         self,
@@ -83,14 +88,15 @@ class Injector:
         lost: Callable[[], Awaitable[Exception]],
         effective: Callable[[T], bool],
     ) -> T:
+        number = self._number
         if mode is Mode.BEFORE:
-            self._crash(mode, call)
+            self._crash(mode, call, number)
         result = await perform()
         if not effective(result):
             return result
         if mode is Mode.AFTER:
-            self._crash(mode, call)
-        self._fire(mode, call)
+            self._crash(mode, call, number)
+        self._fire(mode, call, number)
         if mode is Mode.LOST:
             raise await lost()
         return await perform()
@@ -114,10 +120,15 @@ class Injector:
             raise answer
         return answer
 
-    def _fire(self, mode: Mode, call: Call) -> None:
-        self._folder.mark("fired")
-        self._folder.note("fired", key=call.key, mode=mode)
+    def _fire(self, mode: Mode, call: Call, number: int) -> None:
+        self._folder.mark(f"fired-{number}")
+        self._folder.note("fired", key=call.key, mode=mode, number=number, step=_step())
 
-    def _crash(self, mode: Mode, call: Call) -> None:
-        self._fire(mode, call)
+    def _crash(self, mode: Mode, call: Call, number: int) -> None:
+        self._fire(mode, call, number)
         os._exit(CRASH_CODE)
+
+
+def _step() -> str:
+    """The activity that makes the call."""
+    return activity.info().activity_type if activity.in_activity() else ""

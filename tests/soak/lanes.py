@@ -22,6 +22,17 @@ STEP_SECONDS = 60.0
 """How long a run may take to come to a step that it comes to for certain."""
 
 
+@dataclass(frozen=True, order=True)
+class Write:
+    """One write of a phase."""
+
+    step: str
+    """The activity that did it."""
+    key: str
+    occurrence: int
+    repeatable: bool
+
+
 @dataclass
 class Lane:
     """One task queue with one worker: an installation of its own, with names that no other's clean-up knows."""
@@ -48,31 +59,23 @@ class Lane:
         """No more faults."""
         self.begin(IDLE)
 
-    @property
-    def fired(self) -> bool:
-        return self.folder.is_marked("fired")
+    def fired(self, number: int) -> bool:
+        """Whether that fault of the phase has happened."""
+        return self.folder.is_marked(f"fired-{number}")
 
-    def writes(self) -> list[tuple[str, int, bool]]:
-        """Key, occurrence and whether it can be done twice, of every write of the phase."""
-        return [(line["key"], line["occurrence"], line["repeatable"]) for line in self.folder.journal() if line["event"] == "write"]
+    def writes(self) -> list[Write]:
+        """Every write of the phase."""
+        lines = (line for line in self.folder.journal() if line["event"] == "write")
+        return [Write(line["step"], line["key"], line["occurrence"], line["repeatable"]) for line in lines]
 
     def steps(self) -> list[str]:
         """Activities of the phase, in the order in which they began."""
         return [line["step"] for line in self.folder.journal() if line["event"] == "enter"]
 
     def recovery(self) -> float:
-        """Seconds after the fault in which the work did not go on: until the step was tried again, and until a worker heard of its end."""
+        """The most seconds after a fault in which the work did not go on."""
         lines = self.folder.journal()
-        since = next((line["t"] for line in lines if line["event"] == "fired"), None)
-        after = [line for line in lines if since is not None and line["t"] >= since and line["event"] in {"enter", "leave"}]
-        again = next((i for i, line in enumerate(after) if line["event"] == "enter" and line["attempt"] > 1), None)
-        if since is None or again is None:
-            return 0.0
-        lost: float = after[again]["t"] - since
-        ended = next((i for i in range(again, len(after)) if after[i]["event"] == "leave"), len(after))
-        if ended + 1 < len(after) and after[ended + 1]["event"] == "enter":
-            lost += after[ended + 1]["t"] - after[ended]["t"]
-        return round(lost, 1)
+        return round(max((_recovery(lines[i:]) for i, line in enumerate(lines) if line["event"] == "fired"), default=0.0), 1)
 
     async def held(self, done: Callable[[], bool], limit: float = STEP_SECONDS) -> bool:
         """Whether the worker has come to the step of the phase where it stops. False when `done` says that it never will."""
@@ -87,6 +90,21 @@ class Lane:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 self.folder.note("killed", pid=pid)
+
+
+def _recovery(lines: list[dict[str, Any]]) -> float:
+    """Until the step was tried again, and from its end until something else began: a worker had to hear of it first."""
+    fired, *after = lines
+    after = [line for line in after if line["event"] in {"enter", "leave"}]
+    mine = [i for i, line in enumerate(after) if line["step"] == fired["step"]]
+    again = next((i for i in mine if after[i]["event"] == "enter" and after[i]["attempt"] > 1), None)
+    if again is None:
+        return 0.0
+    lost: float = after[again]["t"] - fired["t"]
+    ended = next((i for i in mine if i > again), len(after))
+    if ended + 1 < len(after) and after[ended + 1]["event"] == "enter":
+        lost += after[ended + 1]["t"] - after[ended]["t"]
+    return lost
 
 
 async def until(condition: Callable[[], bool], limit: float) -> bool:

@@ -1,10 +1,10 @@
 """A fixed selection of what `make soak` runs: every kind of write, every mode, every pair of requests, some histories."""
 
 from collections.abc import Sequence
-from itertools import cycle, zip_longest
+from itertools import cycle
 from typing import Final
 
-from tests.soak.faults import PHASES, Life, Writes
+from tests.soak.faults import PHASES, Life, Writes, spread
 from tests.soak.folder import Fault, Mode
 from tests.soak.histories import History, history
 from tests.soak.keys import kind_of
@@ -16,16 +16,15 @@ SEEDS: Final = (17, 31, 69, 70, 89, 100)
 
 def lives_of_slice(writes: Writes) -> list[Life]:
     """Each kind of write once, in the shortest phase that has it, with one mode after the other."""
-    modes, columns, seen = cycle(Mode), dict[str, list[Fault]](), set[str]()
+    modes, columns, seen = cycle(Mode), dict[tuple[str, str], list[Fault]](), set[str]()
     for phase in reversed(PHASES):
-        columns[phase] = []
-        for key, occurrence, repeatable in sorted(writes[phase]):
-            if (kind := kind_of(key)) not in seen:
+        for write in sorted(writes[phase]):
+            if (kind := kind_of(write.key)) not in seen:
                 seen.add(kind)
                 mode = next(modes)
-                columns[phase].append(Fault(key, occurrence, mode if repeatable or mode is not Mode.TWICE else Mode.AFTER))
-    rows = zip_longest(*(columns[phase] for phase in PHASES))
-    return [Life({phase: fault for phase, fault in zip(PHASES, row, strict=True) if fault}) for row in rows]
+                fault = Fault(write.key, write.occurrence, mode if write.repeatable or mode is not Mode.TWICE else Mode.AFTER)
+                columns.setdefault((phase, write.step), []).append(fault)
+    return spread(columns)
 
 
 def races_of_slice() -> list[Race]:

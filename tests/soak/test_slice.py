@@ -14,7 +14,7 @@ from tests.soak.faults import Writes
 from tests.soak.folder import Mode
 from tests.soak.histories import WORDS
 from tests.soak.keys import kind_of
-from tests.soak.progress import BOUND_SECONDS, alone
+from tests.soak.progress import BOUND_SECONDS, Progress, alone
 from tests.soak.running import cases_of
 from tests.soak.slice import histories_of_slice, lives_of_slice, races_of_slice
 from tests.soak.soaking import FOLDER, Case, Soaking
@@ -32,6 +32,7 @@ class Slice:
         self.reports: list[Report] = []
         self.writes: Writes = {}
         self.left = 0
+        self._progress = Progress(FOLDER / "slice.json", fresh=True)
 
     async def run(self) -> None:
         async with Soaking.started(LANES) as soaking:
@@ -40,7 +41,9 @@ class Slice:
             self.left = await soaking.work(cases, time.monotonic() + MINUTES * 60, self._take)
 
     def _take(self, case: Case, report: Report) -> None:
+        """Kept in a file as well, for whoever wants to know what took how long."""
         self.reports.append(report)
+        self._progress.add(case.names, report)
 
     def failures(self, kind: str) -> str:
         """What went wrong, with what is needed to see it again."""
@@ -58,8 +61,8 @@ def soaked() -> Slice:
 
 
 def test_the_selection_has_every_kind_of_write_every_mode_and_everything_that_can_happen(soaked: Slice) -> None:
-    faults = [fault for life in lives_of_slice(soaked.writes) for fault in life.faults.values()]
-    assert {kind_of(fault.key) for fault in faults} == {kind_of(key) for writes in soaked.writes.values() for key, _, _ in writes}
+    faults = [fault for life in lives_of_slice(soaked.writes) for faults in life.faults.values() for fault in faults]
+    assert {kind_of(fault.key) for fault in faults} == {kind_of(write.key) for writes in soaked.writes.values() for write in writes}
     assert {fault.mode for fault in faults} == set(Mode)
     assert {op.word for history in histories_of_slice() for op in history.ops} == set(WORDS)
     assert any(history.chance for history in histories_of_slice())
