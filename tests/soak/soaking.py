@@ -16,6 +16,7 @@ from typing import Any
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from local.settings import CONTAINERD_SOCKET
 from stack.names import Names
@@ -61,7 +62,8 @@ class Soaking:
         """With workers, and without what an interrupted run left."""
         await ensure_namespace(os.environ["TEMPORAL_ADDRESS"], TEMPORAL_NAMESPACE)
         address = os.environ["TEMPORAL_ADDRESS"]
-        client = await Client.connect(address, namespace=TEMPORAL_NAMESPACE, data_converter=pydantic_data_converter)
+        quiet = Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=TelemetryFilter(core_level="OFF", other_level="OFF"))))
+        client = await Client.connect(address, namespace=TEMPORAL_NAMESPACE, data_converter=pydantic_data_converter, runtime=quiet)
         with open_lanes(lanes, folder / "lanes") as opened:
             images = _images()
             async with World.connected(images) as world:
