@@ -19,8 +19,10 @@ demo: up ## the main job, end to end: pull request 1 gets a preview, shown to an
 	@$(PYTHON) -m local.demo
 
 test: check up /usr/bin/chromium ## every ring, on the real platform
-	@source .local/env
+	@$(PYTHON) -m pytest -q tests/simulation
+	source .local/env
 	$(PYTHON) -m pytest -q tests/contract tests/workflows tests/e2e
+	$(PYTHON) -m pytest -q tests/soak
 	$(PYTHON) -m pytest -q tests/platform
 
 check: $(READY) ## format, lint, types and fast tests, without a cluster

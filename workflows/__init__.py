@@ -1,1 +1,1 @@
-"""What happens in which order, deterministic. `baton` and nothing else of it is imported by the command line."""
+"""What happens in which order, deterministic. Only `attributes` of it is imported by the command line."""

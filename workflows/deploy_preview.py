@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.secrets import SecretActivities
     from activities.verification import VerificationActivities
     from activities.workloads import WorkloadActivities
+    from stack.baton import DEPLOY_WORKFLOW, TEARDOWN_WORKFLOW, Baton, Closing
     from stack.models import (
         Absence,
         Application,
@@ -25,7 +26,6 @@ with workflow.unsafe.imports_passed_through():
         SecretsReport,
         TeardownRequest,
     )
-    from workflows.baton import DEPLOY_WORKFLOW, TEARDOWN_WORKFLOW, Baton, Closing
     from workflows.concurrency import together
     from workflows.explaining import NotReadyError, explain, require
     from workflows.owner import CANCELLED, HaltedError, Owner

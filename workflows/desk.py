@@ -9,9 +9,9 @@ wait their turn as well: they mean one generation, and the record tells then whe
 from collections.abc import Iterable
 from datetime import datetime
 
+from stack.baton import KEPT_OUTCOMES, Baton, Closing
 from stack.models import DeployRequest, Outcome, Request
 from stack.ordering import ask_the_same, competes, precedence
-from workflows.baton import KEPT_OUTCOMES, Baton, Closing
 
 
 class Desk:

@@ -10,6 +10,7 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.records import RecordActivities
+    from stack.baton import OUTCOME_QUERY, REQUEST_SIGNAL, STATUS_QUERY, Baton, Closing
     from stack.models import (
         Claim,
         Claiming,
@@ -23,7 +24,6 @@ with workflow.unsafe.imports_passed_through():
         TeardownRequest,
         Urls,
     )
-    from workflows.baton import OUTCOME_QUERY, REQUEST_SIGNAL, STATUS_QUERY, Baton, Closing
     from workflows.concurrency import uninterrupted
     from workflows.desk import Desk, superseded
     from workflows.explaining import NotReadyError, explain

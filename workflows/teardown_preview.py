@@ -3,8 +3,8 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from stack.baton import DEPLOY_WORKFLOW, TEARDOWN_WORKFLOW, Baton, Closing
     from stack.models import Claim, Outcome, Receipt, Removal, Request, TeardownRequest
-    from workflows.baton import DEPLOY_WORKFLOW, TEARDOWN_WORKFLOW, Baton, Closing
     from workflows.concurrency import together
     from workflows.owner import CANCELLED, LongHistoryError, Owner
     from workflows.removal import Look, Receiving, look_at_databases, look_at_namespace, pause_after

@@ -15,7 +15,7 @@ from tests.e2e.platform import Preview
 
 HANDED_OVER_SECONDS = 1.5
 """After these starter.py has reached Temporal, and the run is at its first steps."""
-AWAY_SECONDS = 45
+AWAY_SECONDS = 40
 """Longer than every single call, than a watch heals by itself (30 s), and than the heartbeat timeout."""
 
 

@@ -12,12 +12,12 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from cli.temporal import Handle, send
+from stack.baton import Closing
 from stack.models import DeployRequest, ExtendRequest, Good, Outcome, Request, TeardownRequest
 from stack.stackfile import StackFile
 from tests.temporal_namespace import ensure_namespace
 from tests.workflows.doubles import URLS, World
 from worker import PASSED_THROUGH
-from workflows.baton import Closing
 from workflows.deploy_preview import DeployPreview
 from workflows.teardown_preview import TeardownPreview
 

@@ -7,12 +7,12 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from cli.temporal import follow
+from stack.baton import STATUS_QUERY
 from stack.models import Claim, Outcome, ReceiptItem
 from tests.workflows.conftest import Desk, outcome_of
 from tests.workflows.doubles import URLS, World
 from workflows import removal
 from workflows.attributes import HELD_BY, PHASE
-from workflows.baton import STATUS_QUERY
 
 
 @pytest.fixture(autouse=True)
