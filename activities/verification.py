@@ -24,6 +24,8 @@ from stack.verification import page_diagnosis, server_diagnosis, smoke_diagnosis
 
 PATIENCE: Final = timedelta(seconds=15)
 """How long a check tries again: the ingress controller learns of a new stack within a second, other controllers within ten."""
+LONGEST: Final = timedelta(seconds=90)
+"""How long one check may take although the stack starts again and again. Below the bound of the step."""
 PAUSE_SECONDS: Final = 0.075
 """A skipper that polls four times a second is then noticed at once."""
 SMOKE_DEADLINE: Final = timedelta(seconds=20)
@@ -48,19 +50,21 @@ class VerificationActivities:
     async def verify_page(self, attempt: Attempt) -> Check:
         """The web page answers 2xx through the public host."""
         url = urls_for(attempt.request, self._settings).webapp
-        return await self._check(url, lambda: self._page_problem(attempt.namespace, url, page_diagnosis))
+        return await self._check(attempt.namespace, url, lambda: self._page_problem(attempt.namespace, url, page_diagnosis))
 
     @activity.defn(name="verify_ui")
     async def verify_ui(self, attempt: Attempt) -> Check:
         """Temporal-ui answers through its public host, and so does the server behind it."""
         url = urls_for(attempt.request, self._settings).temporal_ui
-        return await self._check(url, lambda: self._ui_problem(attempt.namespace, url))
+        return await self._check(attempt.namespace, url, lambda: self._ui_problem(attempt.namespace, url))
 
     @activity.defn(name="verify_worker")
     async def verify_worker(self, attempt: Attempt) -> Check:
         """The stack's Temporal is SERVING and the worker polls every task queue. Not for an app that works with another Temporal."""
         queues = attempt.request.stack.temporal.worker.task_queues
-        return await self._check(f"the worker of {attempt.namespace}", lambda: self._worker_problem(attempt.namespace, queues))
+        return await self._check(
+            attempt.namespace, f"the worker of {attempt.namespace}", lambda: self._worker_problem(attempt.namespace, queues)
+        )
 
     @activity.defn(name="run_smoke")
     async def run_smoke(self, attempt: Attempt) -> Check:
@@ -68,18 +72,30 @@ class VerificationActivities:
         if (smoke := attempt.request.stack.temporal.worker.smoke) is None:
             return Check()
         workflow_id = f"smoke-{attempt.generation}-{activity.info().attempt}"
-        return await self._check(f"smoke workflow {smoke.workflow}", lambda: self._smoke_problem(attempt.namespace, smoke, workflow_id))
+        subject = f"smoke workflow {smoke.workflow}"
+        return await self._check(attempt.namespace, subject, lambda: self._smoke_problem(attempt.namespace, smoke, workflow_id))
 
-    async def _check(self, subject: str, look: Look) -> Check:
-        """Looks until there is no problem any more, or a final one, or the patience is over; then the last one counts."""
+    async def _check(self, namespace: str, subject: str, look: Look) -> Check:
+        """Looks until there is no problem any more, or a final one, or the patience is over; then the last one counts.
+
+        A stack that is starting again meanwhile, because a node or a process died, gets a patience of its own.
+        """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._patience.total_seconds()
+        deadline, end = (loop.time() + each.total_seconds() for each in (self._patience, LONGEST))
         async with heartbeats(f"looking at {subject}"):
             while True:
                 problem = await look()
-                if problem is None or problem.category in FINAL or loop.time() >= deadline:
+                if problem is None or problem.category in FINAL:
                     return Check(diagnosis=problem)
+                if loop.time() >= deadline:
+                    if loop.time() >= end or await self._is_up(namespace):
+                        return Check(diagnosis=problem)
+                    deadline = loop.time() + self._patience.total_seconds()
                 await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _is_up(self, namespace: str) -> bool:
+        found = await self._cluster.list_objects("Deployment", namespace)
+        return all(deployment.get("status", {}).get("availableReplicas") for deployment in found)
 
     async def _page_problem(self, namespace: str, url: str, diagnose: PageDiagnosis) -> Diagnosis | None:
         answer = await self._web.get(url)

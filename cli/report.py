@@ -8,8 +8,8 @@ from typing import Any, Protocol, TextIO
 
 from stack.models import Diagnosis, Outcome, Receipt, ReceiptItem
 
-LONG_SECONDS = 10
-"""A wait that lasts is worth a line of its own."""
+LONG_SECONDS = 15
+"""Without a step that ends, it is worth a line what is waited for."""
 JSON_FIELDS = {"state", "pr", "generation", "sha", "urls", "seconds", "diagnosis", "receipt", "note", "temporal_away", "expires_at"}
 
 
@@ -25,22 +25,21 @@ class PlainReporter:
     def __init__(self, stream: TextIO, clock: Callable[[], float] = monotonic) -> None:
         self._stream, self._clock = stream, clock
         self._told: set[str] = set()
-        self._wait, self._since = "", clock()
+        self._next_wait = clock() + LONG_SECONDS
 
     def __call__(self, outcome: Outcome) -> None:
         for step, seconds in outcome.seconds.items():
             if step not in self._told:
                 self._told.add(step)
+                self._next_wait = self._clock() + LONG_SECONDS
                 print(f"  {step:<12} {seconds:7.2f} s", file=self._stream, flush=True)
         self._tell_wait(outcome)
 
     def _tell_wait(self, outcome: Outcome) -> None:
-        """Once for each reason, when it has lasted."""
-        wait = (outcome.waits_for or outcome.note) if outcome.state == "running" else ""
-        if wait != self._wait:
-            self._wait, self._since = wait, self._clock()
-        elif wait and wait not in self._told and self._clock() - self._since >= LONG_SECONDS:
-            self._told.add(wait)
+        """Now and then while no step ends."""
+        wait = outcome.waits_for or outcome.note
+        if outcome.state == "running" and wait and self._clock() >= self._next_wait:
+            self._next_wait = self._clock() + LONG_SECONDS
             print(f"  … {wait}", file=self._stream, flush=True)
 
 

@@ -61,7 +61,7 @@ async def follow(handle: Handle, request: Request, patience: timedelta, tell: Ca
 
     def progress(outcome: Outcome | None) -> None:
         nonlocal last
-        last = outcome or last.model_copy(update={"note": SILENCE})
+        last = outcome or last.model_copy(update={"waits_for": SILENCE})
         tell(last)
 
     asking = asyncio.create_task(_ask(handle, request.id, progress))

@@ -255,3 +255,29 @@ async def test_while_the_secrets_cannot_be_read_nothing_is_shown(step: str) -> N
     assert diagnosis is not None
     assert "not shown" in diagnosis.detail
     assert SECRET not in diagnosis.model_dump_json()
+
+
+async def test_a_stack_that_starts_again_meanwhile_is_waited_for(preview: Preview, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when its node died: the pods were ready before, and will be."""
+    asked = 0
+
+    async def is_up(_: str) -> bool:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            preview.pages.answers[PAGE] = [FINE]
+        return asked > 3
+
+    checks = preview.activities
+    monkeypatch.setattr(checks, "_is_up", is_up)
+    preview.pages.answers[PAGE] = [Answer(502, "bad gateway")]
+    assert (await ActivityEnvironment().run(checks.verify_page, attempt())).passed
+    assert asked == 3
+
+
+@pytest.mark.parametrize(("available", "up"), [(1, True), (0, False)])
+async def test_a_stack_is_up_when_every_workload_is_available(preview: Preview, available: int, up: bool) -> None:
+    for name, count in (("webapp", 1), ("temporal", available)):
+        status = {"availableReplicas": count} if count else {}
+        preview.cluster.put({"kind": "Deployment", "metadata": {"name": name, "namespace": "pr-1"}, "status": status})
+    assert await preview.activities._is_up("pr-1") is up
