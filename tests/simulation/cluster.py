@@ -10,11 +10,13 @@ from typing import Any, Final
 from gateways.cluster import Object, View
 from gateways.kinds import identity, label
 from gateways.kubernetes_cluster import VIEWED
+from gateways.records import PREFIX
 from stack.errors import RejectedError
 from stack.names import STACK_ROLE
 from tests.fakes.cluster import FakeCluster
 from tests.simulation.lives import only_alive
 from tests.simulation.traffic import Traffic
+from tests.simulation.witness import Witness
 
 TICK_SECONDS: Final = 1.0
 RIGHTS_SECONDS: Final = 5.0
@@ -64,6 +66,9 @@ class LivingCluster(FakeCluster):
     def everywhere(self, kind: str) -> list[Any]:
         return [item for (k, _, _), item in self._objects.items() if k == kind]
 
+    def everything_in(self, namespace: str) -> list[Any]:
+        return [item for (_, ns, _), item in self._objects.items() if ns == namespace]
+
     def names_in(self, namespace: str) -> list[str]:
         """Everything in a namespace, as `Kind/name`."""
         return sorted(f"{kind}/{name}" for kind, ns, name in self._objects if ns == namespace)
@@ -99,8 +104,8 @@ class LivingCluster(FakeCluster):
 class CalledCluster:
     """Implements `Cluster` for the worker, over the network. Inside a namespace the deployer has no rights until it has bound its role."""
 
-    def __init__(self, cluster: LivingCluster, traffic: Traffic, home: str) -> None:
-        self._cluster, self._traffic, self._home = cluster, traffic, home
+    def __init__(self, cluster: LivingCluster, traffic: Traffic, witness: Witness, home: str) -> None:
+        self._cluster, self._traffic, self._witness, self._home = cluster, traffic, witness, home
 
     async def apply(self, manifest: Object) -> None:
         await self._write("apply", manifest, lambda: self._cluster.apply(manifest))
@@ -140,9 +145,13 @@ class CalledCluster:
 
     async def read(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         await self._need_rights(kind, namespace)
-        found: Object | None = await self._traffic.read(
-            f"read {label(kind, name, namespace)}", lambda: self._cluster.get(kind, name, namespace or "")
-        )
+        found: Object | None = await self._traffic.read(f"read {label(kind, name, namespace)}", lambda: self._look(kind, name, namespace))
+        return found
+
+    def _look(self, kind: str, name: str, namespace: str | None) -> Object | None:
+        if kind == "ConfigMap" and namespace == self._home:
+            self._witness.look(name.removeprefix(PREFIX))
+        found: Object | None = self._cluster.get(kind, name, namespace or "")
         return found
 
     async def list_objects(self, kind: str, namespace: str | None = None, *, selector: str = "") -> Sequence[Object]:
@@ -190,7 +199,11 @@ class CalledCluster:
 
     async def _call(self, verb: str, kind: str, name: str, namespace: str | None, perform: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         await self._need_rights(kind, namespace)
-        return await self._traffic.write(f"{verb} {label(kind, name, namespace)}", lambda: at_once(perform()))
+
+        def change() -> Any:
+            return self._witness.change(verb, kind, name, namespace, lambda: at_once(perform()))
+
+        return await self._traffic.write(f"{verb} {label(kind, name, namespace)}", change)
 
     async def _need_rights(self, kind: str, namespace: str | None) -> None:
         """The real gateway waits for rights that have just been granted. In a namespace that is gone, so are they."""

@@ -15,6 +15,7 @@ from tests.simulation.cluster import LivingCluster
 
 REVISION: Final = "deployment.kubernetes.io/revision"
 GRACE_SECONDS: Final = 1.5
+LONGEST_BACK_OFF: Final = 300.0
 
 
 class Controllers:
@@ -109,7 +110,7 @@ class Controllers:
         if deployment is not None:
             self._settle(deployment, pod, ready=ready)
         if not ready:
-            self._later("kubelet restarts", 8.0, self._run, namespace, name, ends + 1)
+            self._later("kubelet restarts", min(8.0 * 2 ** min(ends, 6), LONGEST_BACK_OFF), self._run, namespace, name, ends + 1)
 
     def _pull(self, namespace: str, name: str) -> None:
         """A pod of its own, made to pull images: no program of it can be started."""

@@ -9,20 +9,23 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
 
 from temporalio.service import RPCError
 
+from stack.extension import is_expiry_note
 from stack.models import DeployRequest, Outcome
-from stack.ordering import precedence
-from tests.simulation.callers import Job
-from tests.simulation.residue import Residue
 from tests.simulation.scripts import Script, Step, parse, script_of
 from tests.simulation.traffic import Call
-from tests.simulation.verdicts import one_of_everything
+from tests.simulation.verdicts import newest, unlike_the_record
 from tests.simulation.world import World, simulate
+
+A_LIFE_SECONDS: Final = 73 * 3600.0
+"""Longer than a preview lives by itself."""
 
 
 @dataclass
@@ -46,12 +49,12 @@ def play(script: Script) -> Played:
         played = Played()
         if world.callers.jobs:
             await _heal(world)
-            played.outcomes = await world.callers.outcomes()
+            played.outcomes = [*await world.callers.outcomes(), *await world.callers.outcomes(world.callers.extensions)]
             await world.settled()
-            played.problems = [*_wrongly_told(script, world.callers.jobs), *([] if _needs_cleanup(script) else _wrongly_there(world))]
+            played.problems = [*_wrongly_told(script, world), *([] if _needs_cleanup(script) else unlike_the_record(world))]
             await world.callers.clean_up()
             await world.settled()
-            played.problems += [f"after the clean-up, {problem}" for problem in _wrongly_there(world)]
+            played.problems += [f"after the clean-up, {problem}" for problem in unlike_the_record(world)]
         played.calls, played.faulted, played.tasks = world.traffic.calls, world.traffic.faulted, dict(world.service.tasks.count)
         played.virtual_seconds = asyncio.get_running_loop().time()
         return played
@@ -60,29 +63,75 @@ def play(script: Script) -> Played:
 
 
 async def _perform(world: World, step: Step) -> None:
+    if step.what in OPERATIONS:
+        await OPERATIONS[step.what](world, step)
+        return
     match step.what:
         case "push":
             world.callers.push(step.commit, minute=step.minute, image=step.image, patient=False)
         case "close":
             world.callers.close(minute=step.minute, patient=False)
+        case "extend":
+            world.callers.extend(_accepted(world), ttl=timedelta(hours=5))
+        case "pin" | "unpin":
+            world.callers.extend(_accepted(world), pinned=step.what == "pin")
+        case "clean up":
+            world.callers.begin_clean_up()
         case "wait":
             await asyncio.sleep(step.seconds)
+        case "expire":
+            await asyncio.sleep(A_LIFE_SECONDS)
         case "settle":
             await world.settled()
-        case "cancel":
-            with suppress(RPCError):  # nothing is open: temporal-ui would have no button
-                await world.callers.cancel()
-        case "terminate":
-            with suppress(RPCError):
-                await world.callers.terminate()
-        case "kill":
-            world.kill(step.seconds)
-        case "cut off":
-            world.cut_off(step.seconds)
-        case "trouble":
-            await _troubled(world, 0.2, step.seconds)
-        case "outage":
-            await _troubled(world, 1.0, 4 * step.seconds)
+
+
+def _accepted(world: World) -> int:
+    record = world.record()
+    return 0 if record is None else record.generation
+
+
+async def _cancel(world: World, _step: Step) -> None:
+    with suppress(RPCError):  # nothing is open: temporal-ui would have no button
+        await world.callers.cancel()
+
+
+async def _terminate(world: World, _step: Step) -> None:
+    with suppress(RPCError):
+        await world.callers.terminate()
+
+
+async def _kill(world: World, step: Step) -> None:
+    world.kill(step.seconds)
+
+
+async def _cut_off(world: World, step: Step) -> None:
+    world.cut_off(step.seconds)
+
+
+async def _freeze(world: World, step: Step) -> None:
+    """For up to a minute: mostly longer than its heartbeats, not always."""
+    world.freeze()
+    asyncio.get_running_loop().call_later(4 * step.seconds, world.thaw)
+
+
+async def _trouble(world: World, step: Step) -> None:
+    await _troubled(world, 0.2, step.seconds)
+
+
+async def _outage(world: World, step: Step) -> None:
+    await _troubled(world, 1.0, 4 * step.seconds)
+
+
+OPERATIONS: Final[dict[str, Callable[[World, Step], Awaitable[None]]]] = {
+    "cancel": _cancel,
+    "terminate": _terminate,
+    "kill": _kill,
+    "cut off": _cut_off,
+    "freeze": _freeze,
+    "trouble": _trouble,
+    "outage": _outage,
+}
+"""What operators and machines do."""
 
 
 async def _troubled(world: World, share: float, seconds: float) -> None:
@@ -93,64 +142,46 @@ async def _troubled(world: World, share: float, seconds: float) -> None:
 
 async def _heal(world: World) -> None:
     world.traffic.trouble = 0.0
+    world.thaw()
 
 
-def _wrongly_told(script: Script, jobs: Sequence[Job]) -> list[str]:
-    """Each caller learns how its own request ended, and the newest one that it was reached, unless an operator or the image forbade it."""
-    whats = {step.what for step in script.steps}
+def _wrongly_told(script: Script, world: World) -> list[str]:
+    """Each caller learns how its own request ended, and the newest one that it was reached, unless an operator, the image or the clean-up
+    forbade it."""
+    whats, last = {step.what for step in script.steps}, newest(world)
     ended = {"cancelled"} if "cancel" in whats else set()
     ended |= {"cancelled", "failed"} if "terminate" in whats else set()
-    last = max(jobs, key=lambda job: precedence(job.request))
     problems = []
-    for job in jobs:
+    for job in world.callers.jobs:
         told = job.outcome.result()
         allowed = {"ready" if isinstance(job.request, DeployRequest) else "gone"} | ended
-        if is_bad(job):
+        if job.is_bad:
             allowed = allowed - {"ready"} | {"failed"}
-        if job is not last or _is_tie(jobs, last):
+        if job is not last or "clean up" in whats:
             allowed |= {"superseded"}
         if told.request_id != job.request.id or told.state not in allowed:
             problems.append(
                 f"{job.request.id} ({job.request.kind}) was told {told.state} ({told.note} {told.diagnosis}), allowed: {allowed}"
             )
+    return [*problems, *_wrongly_extended(world)]
+
+
+def _wrongly_extended(world: World) -> list[str]:
+    """An extension tells of itself; one that counted last counts still, as long as the preview was not closed."""
+    record, problems = world.record(), []
+    for job in world.callers.extensions:
+        told = job.outcome.result()
+        if told.request_id != job.request.id:
+            problems.append(f"{job.request.id} was told of {told.request_id}")
+    counted = [job for job in world.callers.extensions if is_expiry_note(job.outcome.result().note)]
+    if record is not None and record.pinned and not any(job.request.pinned for job in counted):  # type: ignore[union-attr]
+        problems.append("it is pinned, and nobody was told so")
     return problems
-
-
-def _is_tie(jobs: Sequence[Job], last: Job) -> bool:
-    """Two pushes of the same moment: nobody can say which is the newer one, so the one that is served first is."""
-    return sum(precedence(job.request) == precedence(last.request) for job in jobs) > 1
 
 
 def _needs_cleanup(script: Script) -> bool:
     """What the design leaves to the clean-up: writes of a process that Temporal has lost, and runs that an operator ended."""
-    return any(step.what in {"cancel", "terminate", "cut off"} for step in script.steps)
-
-
-def is_bad(job: Job) -> bool:
-    return isinstance(job.request, DeployRequest) and "bad" in job.request.images["web"]
-
-
-def _wrongly_there(world: World) -> list[str]:
-    """What the record says is what there is."""
-    record, found = world.record(), world.residue()
-    if record is None:
-        return ["there is no record"] if not found.is_nothing else []
-    if found.open_runs or found.locks:
-        return [f"still at work: {found.open_runs} {found.locks}"]
-    match record.state:
-        case "ready":
-            expected = one_of_everything(str(record.commit))
-        case "gone":
-            expected = Residue()
-        case "cancelled" | "failed" if record.kind == "deploy":
-            if record.good is None and record.state == "failed":
-                return []
-            expected = one_of_everything(record.good.request.commit) if record.good else Residue()
-        case _:
-            return [f"the record says {record.state} and nobody works on it"]
-    if expected.namespaces:
-        expected = Residue(**{**vars(expected), "namespaces": [f"generation {record.generation}"]})
-    return [f"the record says {record.kind} {record.state}: {difference}"] if (difference := found.unlike(expected)) else []
+    return any(step.what in {"cancel", "terminate", "cut off", "freeze"} for step in script.steps)
 
 
 def main(text: str, count: int) -> int:

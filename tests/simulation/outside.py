@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from gateways.web import Answer
@@ -10,9 +10,13 @@ from stack.errors import MissingSecretError, UnavailableError
 from stack.names import COMPONENT, template_databases, template_role
 from stack.staleness import PrState
 from tests.fakes.postgres import FakePostgres
+from tests.fakes.postgres_statements import SHORT, TRY_LOCK
 from tests.simulation.cluster import LivingCluster
 from tests.simulation.controllers import is_ready
 from tests.simulation.traffic import REFUSED_BY_POSTGRES, Traffic
+from tests.simulation.witness import Witness
+
+TRYING_THE_LOCK: Final = SHORT[TRY_LOCK]
 
 
 class SimulatedWeb:
@@ -117,11 +121,16 @@ class SimulatedSecrets:
         return values
 
 
-def over(traffic: Traffic) -> Any:
+def over(traffic: Traffic, witness: Witness) -> Any:
     """The network between the worker and PostgreSQL."""
 
     async def send(statement: str, changes: bool, perform: Any) -> Any:
-        call = traffic.write if changes else traffic.read
-        return await call(f"SQL {statement}", perform, REFUSED_BY_POSTGRES)
+        what = f"SQL {statement}"
+        if changes:
+            return await traffic.write(what, lambda: witness.statement(what, perform), REFUSED_BY_POSTGRES)
+        rows = await traffic.read(what, perform, REFUSED_BY_POSTGRES)
+        if statement == TRYING_THE_LOCK and rows[0][0]:
+            witness.lock()
+        return rows
 
     return send

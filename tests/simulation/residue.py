@@ -14,6 +14,8 @@ class Residue:
     """`Kind/name`, without what controllers made."""
     workloads: Sequence[str] = field(default_factory=list)
     """Each with its images and how many pods of it are ready."""
+    of_another_generation: Sequence[str] = field(default_factory=list)
+    """Objects that say so, which must be none: they are not what the last request asked for."""
     databases: Sequence[str] = field(default_factory=list)
     """Each with its owner, and with what is not as it should be."""
     roles: Sequence[str] = field(default_factory=list)

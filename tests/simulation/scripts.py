@@ -9,7 +9,24 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final, Literal, get_args
 
-What = Literal["push", "close", "wait", "settle", "cancel", "terminate", "kill", "cut off", "trouble", "outage"]
+What = Literal[
+    "push",
+    "close",
+    "wait",
+    "settle",
+    "cancel",
+    "terminate",
+    "kill",
+    "cut off",
+    "freeze",
+    "trouble",
+    "outage",
+    "extend",
+    "pin",
+    "unpin",
+    "expire",
+    "clean up",
+]
 WEIGHTS: Final[dict[What, int]] = {
     "push": 6,
     "close": 3,
@@ -19,11 +36,17 @@ WEIGHTS: Final[dict[What, int]] = {
     "terminate": 1,
     "kill": 2,
     "cut off": 1,
+    "freeze": 1,
     "trouble": 1,
     "outage": 1,
+    "extend": 1,
+    "pin": 1,
+    "unpin": 1,
+    "expire": 1,
+    "clean up": 2,
 }
 COMMITS: Final = ("aaaaaaa", "bbbbbbb", "ccccccc")
-LONGEST: Final = 9
+LONGEST: Final = 10
 """Steps of a script."""
 STEP: Final = re.compile(
     rf"(?P<what>{'|'.join(get_args(What))})( (?P<commit>[0-9a-f]{{7}}))?( with image (?P<image>\w+))?"
@@ -40,7 +63,7 @@ class Step:
     minute: int = 0
     seconds: float = 0.0
     image: str = "web"
-    """`bad` cannot be pulled."""
+    """`bad` cannot be pulled, `crash` ends again and again."""
 
     def __str__(self) -> str:
         if self.what == "push":
@@ -86,16 +109,16 @@ def script_from(random: Random, seed: int) -> Script:
     minute, steps = 0, []
     for _ in range(random.randint(2, LONGEST)):
         (what,) = random.choices(list(WEIGHTS), list(WEIGHTS.values()))
-        minute += random.choice((0, 1, 1, 1, 2))
-        asked = max(0, minute - random.choice((0, 0, 0, 0, 2)))
+        minute += random.choice((0, 0, 1, 1, 2))
+        asked = max(0, minute - random.choice((0, 0, 0, 2, 4)))
         seconds = round(random.choice((0.1, 1, 5, 15)) * random.random(), 2)
         match what:
             case "push":
-                image = random.choice(("web", "web", "web", "web", "bad"))
+                image = random.choice(("web", "web", "web", "web", "web", "bad", "crash"))
                 steps.append(Step(what, random.choice(COMMITS), asked, image=image))
             case "close":
                 steps.append(Step(what, minute=asked))
-            case "settle" | "cancel" | "terminate":
+            case "settle" | "cancel" | "terminate" | "extend" | "pin" | "unpin" | "expire" | "clean up":
                 steps.append(Step(what))
             case _:
                 steps.append(Step(what, seconds=seconds))

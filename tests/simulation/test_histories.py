@@ -6,16 +6,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.simulation.histories import play
+from tests.simulation.matrices import ALL
+from tests.simulation.numbers import NUMBERS
 from tests.simulation.scripts import parse, script_from, script_of
 
-HISTORIES = 1000
+HISTORIES = 1000 if ALL else 500
 
 
 @given(st.randoms(use_true_random=False), st.integers(0, 2**16))
 @settings(max_examples=HISTORIES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
 def test_whatever_happens_in_any_order_the_record_tells_what_there_is(random: Random, seed: int) -> None:
     script = script_from(random, seed)
-    problems = play(script).problems
+    played = play(script)
+    problems = played.problems
+    NUMBERS.count["histories"] += 1
+    NUMBERS.count["broken calls"] += played.faulted
     assert not problems, "\n".join([f"python -m tests.simulation.histories '{script}'", *problems])
 
 

@@ -1,98 +1,91 @@
 """The race matrix: a second request at every single moment of the first. Afterwards the newest request is what there is."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import pytest
 
-from tests.simulation.callers import Callers, Job
-from tests.simulation.verdicts import problems_at_the_end
+from stack.extension import is_expiry_note
+from tests.simulation.matrices import A_LIFE, Scene, clean_up, close, extend, pause, push, require_all_right
+from tests.simulation.verdicts import problems_after_a_clean_up, problems_at_the_end, true_to_the_record
 from tests.simulation.world import World, simulate
 
-Ask = Callable[[Callers], Job]
-
-
-@dataclass(frozen=True)
-class Race:
-    """`before` has ended when `first` begins; `second` comes at each moment of `first`."""
-
-    name: str
-    first: Ask
-    second: Ask
-    before: Ask | None = None
-
-
-def push(commit: str, minute: float) -> Ask:
-    return lambda callers: callers.push(commit, minute=minute, patient=minute % 2 == 0)
-
-
-def close(minute: float) -> Ask:
-    return lambda callers: callers.close(minute=minute, patient=minute % 2 == 0)
-
-
 RACES: Final = (
-    Race("push and a newer push", push("aaaaaaa", 1), push("bbbbbbb", 2)),
-    Race("push and the same commit again", push("aaaaaaa", 1), push("aaaaaaa", 2)),
-    Race("push, then close", push("aaaaaaa", 1), close(2)),
-    Race("push and close at the same time", push("aaaaaaa", 1), close(1)),
-    Race("push and a late job of an older commit", push("bbbbbbb", 5), push("aaaaaaa", 4)),
-    Race("close of what was never there, then push", close(1), push("aaaaaaa", 2)),
-    Race("update and a newer push", push("bbbbbbb", 1), push("ccccccc", 2), push("aaaaaaa", 0)),
-    Race("update, then close", push("bbbbbbb", 1), close(2), push("aaaaaaa", 0)),
-    Race("close, then reopen", close(1), push("bbbbbbb", 2), push("aaaaaaa", 0)),
-    Race("close, then reopen with the same commit", close(1), push("aaaaaaa", 2), push("aaaaaaa", 0)),
-    Race("close and another close", close(1), close(2), push("aaaaaaa", 0)),
-    Race("close and a late job of an older commit", close(5), push("bbbbbbb", 4), push("aaaaaaa", 0)),
+    Scene("push and a newer push", push("aaaaaaa", 1), push("bbbbbbb", 2)),
+    Scene("push and another push of the same second", push("aaaaaaa", 1), push("bbbbbbb", 1)),
+    Scene("push and the same commit again", push("aaaaaaa", 1), push("aaaaaaa", 2)),
+    Scene("push, then close", push("aaaaaaa", 1), close(2)),
+    Scene("push and close at the same time", push("aaaaaaa", 1), close(1)),
+    Scene("push and a late job of an older commit", push("bbbbbbb", 5), push("aaaaaaa", 4)),
+    Scene("close of what was never there, then push", close(1), push("aaaaaaa", 2)),
+    Scene("update and a newer push", push("bbbbbbb", 1), push("ccccccc", 2), (push("aaaaaaa", 0),)),
+    Scene("update, then close", push("bbbbbbb", 1), close(2), (push("aaaaaaa", 0),)),
+    Scene("a bad update and a good one", push("bbbbbbb", 1, "bad"), push("ccccccc", 2), (push("aaaaaaa", 0),)),
+    Scene("close, then reopen", close(1), push("bbbbbbb", 2), (push("aaaaaaa", 0),)),
+    Scene("close, then reopen with the same commit", close(1), push("aaaaaaa", 2), (push("aaaaaaa", 0),)),
+    Scene("close and another close", close(1), close(2), (push("aaaaaaa", 0),)),
+    Scene("close and a late job of an older commit", close(5), push("bbbbbbb", 4), (push("aaaaaaa", 0),)),
+)
+FEWER: Final = 3
+EXPIRED: Final = (push("aaaaaaa", 0), pause(A_LIFE))
+WITH_THE_CLEAN_UP: Final = (
+    Scene("clean-up of what has expired, then push", clean_up, push("bbbbbbb", 2), EXPIRED),
+    Scene("clean-up of what has expired, then the same commit again", clean_up, push("aaaaaaa", 2), EXPIRED),
+    Scene("push to what has expired, then clean-up", push("bbbbbbb", 2), clean_up, EXPIRED),
+    Scene("clean-up of what has expired, then close", clean_up, close(2), EXPIRED),
+    Scene("close of what has expired, then clean-up", close(2), clean_up, EXPIRED),
+    Scene("clean-up of a failed first attempt, then push", clean_up, push("bbbbbbb", 2), (push("aaaaaaa", 0, "bad"), pause(1.5))),
+)
+EXTENSIONS: Final = (
+    Scene("clean-up and a pin", clean_up, extend(pinned=True), EXPIRED),
+    Scene("a pin and clean-up", extend(pinned=True), clean_up, EXPIRED),
+    Scene("clean-up and an extension", clean_up, extend(ttl=timedelta(hours=5)), EXPIRED),
+    Scene("an extension and clean-up", extend(ttl=timedelta(hours=5)), clean_up, EXPIRED),
+    Scene("push and a pin", push("bbbbbbb", 1), extend(pinned=True), (push("aaaaaaa", 0),)),
+    Scene("a pin and push", extend(pinned=True), push("bbbbbbb", 1), (push("aaaaaaa", 0),)),
+    Scene("close and a pin", close(1), extend(pinned=True), (push("aaaaaaa", 0),)),
 )
 
 
-def moments_of(race: Race) -> range:
-    """The moments of `first` when nothing comes in between."""
-
-    async def play(world: World) -> range:
-        await _settle_before(world, race)
-        begun = len(world.traffic.calls)
-        await race.first(world.callers).outcome
-        return range(begun, len(world.traffic.calls) + 2)
-
-    return simulate(play)
+@pytest.mark.parametrize("scene", RACES, ids=lambda scene: scene.name)
+def test_the_newest_request_wins_whenever_it_comes(scene: Scene) -> None:
+    require_all_right(scene, problems_at_the_end, "races")
 
 
-def run(race: Race, moment: int, seed: int = 0) -> list[str]:
-    """What is wrong when `second` comes at that moment."""
-
-    async def play(world: World) -> list[str]:
-        await _settle_before(world, race)
-
-        def interrupt(now: int) -> None:
-            if now == moment and len(world.callers.jobs) < asked + 2:
-                race.second(world.callers)
-
-        asked = len(world.callers.jobs)
-        world.traffic.on_moment = interrupt
-        first = race.first(world.callers)
-        interrupt(len(world.traffic.calls))
-        await first.outcome
-        if len(world.callers.jobs) < asked + 2:
-            race.second(world.callers)
-        return await problems_at_the_end(world, world.callers.jobs)
-
-    return simulate(play, seed)
+@pytest.mark.parametrize("scene", WITH_THE_CLEAN_UP, ids=lambda scene: scene.name)
+def test_the_clean_up_takes_nothing_from_a_newer_request(scene: Scene) -> None:
+    require_all_right(scene, after_the_clean_up, "races with the clean-up", FEWER)
 
 
-async def _settle_before(world: World, race: Race) -> None:
-    if race.before is not None:
-        await race.before(world.callers).outcome
-        await world.settled()
+@pytest.mark.parametrize("scene", EXTENSIONS, ids=lambda scene: scene.name)
+def test_an_extension_counts_and_the_preview_lives_or_it_is_declined(scene: Scene) -> None:
+    require_all_right(scene, lives_or_declined, "races with extensions", FEWER)
 
 
-@pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
-def test_the_newest_request_wins_whenever_it_comes(race: Race) -> None:
-    moments = moments_of(race)
-    wrong = {moment: problems for moment in moments if (problems := run(race, moment))}
-    print(f"{race.name}: {len(moments)} moments")
-    assert not wrong, "\n".join(f"moment {moment}: {'; '.join(problems)}" for moment, problems in wrong.items())
+async def after_the_clean_up(world: World) -> list[str]:
+    """What the expired one was told was true when it was told."""
+    problems = await problems_after_a_clean_up(world)
+    first = world.callers.jobs[0]
+    return [problem for problem in problems if not problem.startswith(f"{first.request.id} ")]
+
+
+async def lives_or_declined(world: World) -> list[str]:
+    """Never a pinned preview that is gone, never an extension that counted for nothing."""
+    problems = await true_to_the_record(world)
+    (extension,), record = world.callers.extensions, world.record()
+    told = extension.outcome.result()
+    assert record is not None
+    if told.request_id != extension.request.id:
+        problems.append(f"the extension was told of {told.request_id}")
+    counted, lives = is_expiry_note(told.note), record.kind == "deploy" and record.state == "ready"
+    kept = record.pinned or (record.extended_until is not None)
+    if record.kind == "deploy" and counted != kept:
+        problems.append(f"the extension was told {told.state} ({told.note}), and the record says {record}")
+    if counted and not lives and len(world.callers.jobs) == 1:
+        problems.append(f"the extension counted ({told.note}), and the record says {record.kind} {record.state}")
+    if not counted and told.state not in {"superseded", "gone"} and lives:
+        problems.append(f"the extension was declined as {told.state}")
+    return problems
 
 
 def test_a_late_job_finds_the_record_of_the_closing_long_after() -> None:

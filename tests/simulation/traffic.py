@@ -14,7 +14,7 @@ from psycopg import OperationalError, errors
 
 from stack.errors import ConflictError, UnavailableError
 from tests.simulation.chance import Chance
-from tests.simulation.lives import LIFE, only_alive
+from tests.simulation.lives import LIFE, Life, only_alive
 
 Perform = Callable[[], Any]
 Refusals = Mapping["Mode", Callable[[str], Exception]]
@@ -27,6 +27,8 @@ class Mode(StrEnum):
     CRASH_AFTER = "crash-after"
     CUT_OFF = "cut-off"
     """Temporal loses sight of the process, which goes on writing while another one begins again."""
+    FREEZE = "freeze"
+    """As cut off, and the process stands still: the write that it had begun arrives when it wakes up."""
     APPLIED_BUT_TIMED_OUT = "applied-but-timed-out"
     TWICE = "twice"
     CONFLICT = "409"
@@ -51,6 +53,10 @@ REFUSED_BY_POSTGRES: Final[Refusals] = {
     Mode.APPLIED_BUT_TIMED_OUT: lambda what: OperationalError("server closed the connection unexpectedly"),
 }
 TROUBLES = (Mode.CONFLICT, Mode.OVERLOADED, Mode.FAULT, Mode.TIMEOUT, Mode.APPLIED_BUT_TIMED_OUT, Mode.TWICE)
+
+INSIDE_PREVIEWS: Final = ("get http", "ask a preview's")
+SMALL_SHARE: Final = 0.2
+"""An outage is one of Kubernetes and PostgreSQL. A preview that does not answer for long has failed, and is told so."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +84,19 @@ class Traffic:
         self.faulted = 0
         self.crash: Callable[[], None] = lambda: None
         self.cut_off: Callable[[], None] = lambda: None
+        self.freeze: Callable[[], None] = lambda: None
+        self.witnessed: Callable[[str, Perform], Any] = lambda what, perform: perform()
+        """Performs a write and looks whether it was right."""
+        self.on_written: Callable[[str], None] = lambda what: None
+        """Told of each write that was performed."""
         self.on_moment: Callable[[int], None] = lambda moment: None
         """Told the number of each moment, before the call is performed."""
 
     async def read(self, what: str, perform: Perform, refused: Refusals = REFUSED) -> Any:
         await self._set_out(what)
         self._note(what, write=0)
-        if self._chance.fraction(f"trouble of {what}") < self.trouble:
+        share = min(self.trouble, SMALL_SHARE) if what.startswith(INSIDE_PREVIEWS) else self.trouble
+        if self._chance.fraction(f"trouble of {what}") < share:
             self.faulted += 1
             raise refused[Mode.FAULT](what)
         answer = perform()
@@ -100,18 +112,39 @@ class Traffic:
             self.faulted += 1
         if mode is Mode.CUT_OFF:
             self.cut_off()
+        if mode is Mode.FREEZE:
+            self.freeze()
         if mode is Mode.CRASH_BEFORE:
             await self._die()
         if mode in (Mode.CONFLICT, Mode.OVERLOADED, Mode.FAULT, Mode.TIMEOUT):
             raise refused[mode](what)
-        answer = perform()
+        answer = await self._delivered(what, perform)
         if mode is Mode.CRASH_AFTER:
             await self._die()
         if mode is Mode.TWICE:
-            answer = perform()
+            answer = self._performed(what, perform)
         if mode is Mode.APPLIED_BUT_TIMED_OUT:
             raise refused[mode](what)
         await self._come_back(what)
+        return answer
+
+    async def _delivered(self, what: str, perform: Perform) -> Any:
+        """At once, unless the process stands still in this very call: then it is on its way, whatever the process thinks of it by then."""
+        life = LIFE.get()
+        if life is None or life.going_on.is_set():
+            return self._performed(what, perform)
+        late = asyncio.get_running_loop().create_task(self._late(life, what, perform))
+        late.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(late)
+
+    async def _late(self, life: Life, what: str, perform: Perform) -> Any:
+        await life.going_on.wait()
+        await only_alive()
+        return self._performed(what, perform)
+
+    def _performed(self, what: str, perform: Perform) -> Any:
+        answer = self.witnessed(what, perform)
+        self.on_written(what)
         return answer
 
     def _mode(self, what: str) -> Mode | None:

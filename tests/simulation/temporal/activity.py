@@ -72,23 +72,23 @@ class Activity:
 
     def beat(self, attempt: int, details: tuple[Any, ...]) -> Literal["go on", "cancel", "not found"]:
         """A heartbeat arrives; the answer is what the worker is to do."""
-        if not self._is(attempt):
+        if not self.awaits(attempt):
             return "not found"
         self.details, self._beat_at = details, self._server.now()
         return "cancel" if self.cancel_requested else "go on"
 
     def complete(self, attempt: int, result: Payload) -> None:
-        if self._is(attempt):
+        if self.awaits(attempt):
             self._end(ActivityResolution(completed=Success(result=result)))
 
     def report_cancelled(self, attempt: int, failure: Failure) -> None:
         """The worker says that it stopped because of the cancellation."""
-        if self._is(attempt):
+        if self.awaits(attempt):
             self._end(self._cancelled(failure))
 
     def fail(self, attempt: int, failure: Failure) -> None:
         """Tried again unless the policy, the time limit or a cancellation says otherwise."""
-        if self._is(attempt):
+        if self.awaits(attempt):
             self._try_again(failure, permanent=self._is_permanent(failure))
 
     def request_cancel(self) -> None:
@@ -104,7 +104,8 @@ class Activity:
         if self._whole_timer:
             self._whole_timer.cancel()
 
-    def _is(self, attempt: int) -> bool:
+    def awaits(self, attempt: int) -> bool:
+        """Whether what this attempt reports counts."""
         return self.state == "started" and attempt == self.attempt
 
     def _dispatch(self) -> None:

@@ -104,6 +104,8 @@ class SimulatedClient:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self.arrived: list[Any] = []
+        """What was signalled, in the order in which it came."""
 
     async def start_workflow(
         self,
@@ -127,6 +129,7 @@ class SimulatedClient:
         await asyncio.sleep(self._service.delay("client", 0.01, 0.5))
         if start_signal is not None:
             signal = _signal(start_signal, start_signal_args)
+            self.arrived.extend(start_signal_args)
             run = self._service.signal_with_start(id, workflow, arguments, attributes, signal)
         else:
             run = self._service.open_run(id) or self._service.start(id, workflow, arguments, attributes, memo=Memo())

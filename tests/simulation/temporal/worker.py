@@ -14,7 +14,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError, CancelledError
 from temporalio.testing import ActivityEnvironment
 
-from tests.simulation.lives import LIFE, Life
+from tests.simulation.lives import LIFE, WRITER, Life, Writer
 from tests.simulation.temporal.activity import Activity, Server
 from tests.simulation.temporal.instances import NAMESPACE, TASK_QUEUE
 
@@ -47,7 +47,9 @@ class Attempt:
         """Reports how it ended; to a report of a process that is gone or cut off nobody listens."""
         report: Callable[[], None]
         try:
-            result = CONVERTER.to_payload(await self._environment.run(self._function, *self._arguments()))
+            arguments = self._arguments()
+            WRITER.set(Writer(self._activity.type, tuple(arguments), self.life, self._is_awaited))
+            result = CONVERTER.to_payload(await self._environment.run(self._function, *arguments))
             report = lambda: self._activity.complete(self._number, result)  # noqa: E731
         except asyncio.CancelledError:
             if not self.life.alive:
@@ -68,6 +70,9 @@ class Attempt:
         if self.life.counts:
             self._flush()
             report()
+
+    def _is_awaited(self) -> bool:
+        return self.life.counts and self._activity.awaits(self._number)
 
     def _failure(self, error: BaseException) -> Failure:
         failure = Failure()
