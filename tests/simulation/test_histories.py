@@ -10,7 +10,7 @@ from tests.simulation.matrices import ALL
 from tests.simulation.numbers import NUMBERS
 from tests.simulation.scripts import parse, script_from, script_of
 
-HISTORIES = 1000 if ALL else 500
+HISTORIES = 1000 if ALL else 400
 
 
 @given(st.randoms(use_true_random=False), st.integers(0, 2**16))
