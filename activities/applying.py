@@ -9,6 +9,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fi
 from gateways.cluster import Cluster, Object
 from gateways.kinds import identity
 from stack.errors import ConflictError, OutdatedError
+from stack.names import KINDS_OF_A_STACK, OURS
 from stack.namespace import generation_of
 
 TRIES: Final = 8
@@ -24,6 +25,14 @@ async def apply_all(cluster: Cluster, manifests: Iterable[Object], generation: i
                 group.create_task(apply_as(cluster, manifest, generation))
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
+
+
+async def prune(cluster: Cluster, namespace: str, generation: int) -> None:
+    """Takes away what an older generation needed and this one, applied in full, does not: a way that was closed must not stay open."""
+    for kind in KINDS_OF_A_STACK:
+        for item in await cluster.list_objects(kind, namespace, selector=OURS):
+            if generation_of(item) < generation:
+                await cluster.delete(kind, item["metadata"]["name"], namespace, uid=item["metadata"]["uid"])
 
 
 @retry(retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(TRIES), wait=wait_fixed(PAUSE_SECONDS), reraise=True)

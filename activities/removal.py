@@ -74,15 +74,21 @@ class RemovalActivities:
             await self._records.confirm(Names(removal.namespace), removal.generation)
             seen = namespace["metadata"]
             await self._cluster.delete("Namespace", removal.namespace, uid=seen["uid"], version=seen["resourceVersion"])
-        await self._hurry(removal.namespace)
+        await self._hurry(namespace)
 
-    async def _hurry(self, namespace: str) -> None:
-        """Deletes Deployments and pods now instead of in five seconds. No failure: the namespace controller deletes them in any case."""
-        if not await self._may_look_inside(namespace):
+    async def _hurry(self, namespace: Object) -> None:
+        """Deletes Deployments and pods now instead of in five seconds. No failure: the namespace controller deletes them in any case.
+
+        What was listed belongs to this namespace if it is still there afterwards, and not to one that has been made anew.
+        """
+        name = namespace["metadata"]["name"]
+        if not await self._may_look_inside(name):
             return
         with suppress(RejectedError, ConflictError):
-            held = await asyncio.gather(*(self._cluster.list_objects(kind, namespace) for kind in HURRIED))
-            await asyncio.gather(*(self._delete_one(item) for items in held for item in items))
+            held = await asyncio.gather(*(self._cluster.list_objects(kind, name) for kind in HURRIED))
+            now = await self._cluster.read("Namespace", name)
+            if now is not None and now["metadata"]["uid"] == namespace["metadata"]["uid"]:
+                await asyncio.gather(*(self._delete_one(item) for items in held for item in items))
 
     async def _delete_one(self, item: Object) -> None:
         kind, name, namespace = identity(item)

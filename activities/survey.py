@@ -10,7 +10,7 @@ from gateways.records import Records, Stored, Unreadable
 from gateways.runs import Runs
 from stack.cleanup import Seen
 from stack.errors import ConflictError
-from stack.names import STACK_ROLE, Names, could_be
+from stack.names import KINDS_OF_A_STACK, OURS, STACK_ROLE, Names, could_be
 from stack.namespace import generation_of
 from stack.staleness import Facts, NamespaceFacts
 
@@ -79,12 +79,12 @@ class Survey:
         return await self._with_workloads(facts), before
 
     async def _with_workloads(self, facts: Facts) -> Facts:
-        """With the generations of what runs, where a preview should just live. Without the binding we have no rights there."""
+        """With the generations of its objects, where a preview should just live. Without the binding we have no rights there."""
         ours = facts.object is not None and facts.object.ours
         if facts.is_open or not facts.lives or not ours or await self._cluster.read("RoleBinding", STACK_ROLE, facts.namespace) is None:
             return facts
-        found = await self._cluster.list_objects("Deployment", facts.namespace)
-        return replace(facts, generations=frozenset(map(generation_of, found)))
+        kinds = await asyncio.gather(*(self._cluster.list_objects(kind, facts.namespace, selector=OURS) for kind in KINDS_OF_A_STACK))
+        return replace(facts, generations=frozenset(generation_of(item) for items in kinds for item in items))
 
     async def _namespaces(self) -> Mapping[str, NamespaceFacts]:
         found = await self._cluster.list_objects("Namespace")

@@ -4,7 +4,7 @@ from contextlib import aclosing
 
 from temporalio import activity
 
-from activities.applying import apply_all
+from activities.applying import apply_all, prune
 from activities.clock import Clock, utc_now
 from activities.heartbeat import heartbeats
 from activities.rollout import Rollout
@@ -27,13 +27,17 @@ class WorkloadActivities:
 
     @activity.defn(name="apply_stack")
     async def apply_stack(self, application: Application) -> None:
-        """Deployments, Services, Ingress and configuration, by server-side apply. Raises OutdatedError."""
+        """Deployments, Services, Ingress and configuration, by server-side apply; what only an older generation had goes.
+
+        Raises OutdatedError.
+        """
         address, ca = (self._postgres.host, self._postgres.port), self._postgres.ca
         objects = workload_objects(application, self._settings, database_ca=ca, database_address=address)
         attempt = application.attempt
         await self._records.confirm(Names(attempt.namespace), attempt.generation)
         async with heartbeats(f"applying the workloads of {attempt.namespace}"):
             await apply_all(self._cluster, map(to_dict, objects), attempt.generation)
+            await prune(self._cluster, attempt.namespace, attempt.generation)
 
     @activity.defn(name="await_ready")
     async def await_ready(self, attempt: Attempt) -> Check:

@@ -13,6 +13,10 @@ MANAGER: Final = "temporal-previews"
 """Field manager of every apply and value of the managed-by label."""
 
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+OURS: Final = f"{MANAGED_BY}={MANAGER}"
+"""Label selector of everything that this project makes."""
+KINDS_OF_A_STACK: Final = ("Deployment", "Service", "Ingress", "NetworkPolicy", "ConfigMap", "ResourceQuota", "LimitRange")
+"""What every deploy applies anew, so that it bears the generation. The Secret with the passwords is made once."""
 COMPONENT: Final = "app.kubernetes.io/component"
 LABEL_PR: Final = "previews.temporal.io/pr"
 ANNOTATION_REPOSITORY: Final = "previews.temporal.io/repository"

@@ -68,7 +68,7 @@ class Facts:
     stored: tuple[str, ...] = ()
     """Databases and roles that bear our mark for this namespace."""
     generations: frozenset[int] = frozenset()
-    """Of the workloads in the namespace, where they were looked at."""
+    """Of the objects in the namespace, where they were looked at."""
     is_open: bool = False
     """A run works on it."""
     forge: PrState = "unknown"

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from activities import applying
-from activities.applying import apply_all, apply_as
+from activities.applying import apply_all, apply_as, prune
 from gateways.cluster import Object
 from stack.errors import ConflictError, OutdatedError, RejectedError
-from stack.names import ANNOTATION_GENERATION
+from stack.names import ANNOTATION_GENERATION, MANAGED_BY, MANAGER
 from tests.activities.conftest import HOME
 from tests.fakes.cluster import FakeCluster
 
@@ -69,3 +69,16 @@ async def test_the_first_error_of_many_is_told(cluster: FakeCluster) -> None:
     cluster.fail("apply", "ConfigMap", RejectedError("applying", obj="ConfigMap a"))
     with pytest.raises(RejectedError):
         await apply_all(cluster, [config(1, "a")], 1)
+
+
+def policy(name: str, generation: int, labels: dict[str, str] | None = None) -> dict[str, Any]:
+    labels = {MANAGED_BY: MANAGER} if labels is None else labels
+    metadata = {"name": name, "namespace": HOME, "labels": labels, "annotations": {ANNOTATION_GENERATION: str(generation)}}
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": metadata}
+
+
+async def test_what_only_an_older_generation_had_goes(cluster: FakeCluster) -> None:
+    for item in (policy("allow-internet", 1), policy("allow-dns", 2), policy("of-others", 0, labels={})):
+        await cluster.create(item)
+    await prune(cluster, HOME, 2)
+    assert {item["metadata"]["name"] for item in await cluster.list_objects("NetworkPolicy", HOME)} == {"allow-dns", "of-others"}

@@ -112,7 +112,7 @@ async def test_a_late_write_is_noticed_and_what_was_good_is_deployed_again(world
     world.namespace()
     world.cluster.put({"kind": "RoleBinding", "metadata": {"name": STACK_ROLE, "namespace": "pr-1"}})
     for name, generation in (("webapp", "3"), ("temporal", "2")):
-        metadata = {"name": name, "namespace": "pr-1", "annotations": {ANNOTATION_GENERATION: generation}}
+        metadata = {"name": name, "namespace": "pr-1", "labels": {MANAGED_BY: MANAGER}, "annotations": {ANNOTATION_GENERATION: generation}}
         world.cluster.put({"kind": "Deployment", "metadata": metadata})
     entry = await world.only_entry()
     assert (entry.category, entry.why) == (Category.OVERWRITTEN, "generation 2 was written over generation 3")
