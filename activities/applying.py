@@ -29,10 +29,9 @@ async def apply_all(cluster: Cluster, manifests: Iterable[Object], generation: i
 
 async def prune(cluster: Cluster, namespace: str, generation: int) -> None:
     """Takes away what an older generation needed and this one, applied in full, does not: a way that was closed must not stay open."""
-    for kind in KINDS_OF_A_STACK:
-        for item in await cluster.list_objects(kind, namespace, selector=OURS):
-            if generation_of(item) < generation:
-                await cluster.delete(kind, item["metadata"]["name"], namespace, uid=item["metadata"]["uid"])
+    kinds = await asyncio.gather(*(cluster.list_objects(kind, namespace, selector=OURS) for kind in KINDS_OF_A_STACK))
+    for item in (item for items in kinds for item in items if generation_of(item) < generation):
+        await cluster.delete(*identity(item), uid=item["metadata"]["uid"])
 
 
 @retry(retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(TRIES), wait=wait_fixed(PAUSE_SECONDS), reraise=True)

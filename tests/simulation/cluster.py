@@ -152,6 +152,7 @@ class CalledCluster:
         if kind == "ConfigMap" and namespace == self._home:
             self._witness.look(name.removeprefix(PREFIX))
         found: Object | None = self._cluster.get(kind, name, namespace or "")
+        self._witness.read(kind, name, namespace, found)
         return found
 
     async def list_objects(self, kind: str, namespace: str | None = None, *, selector: str = "") -> Sequence[Object]:

@@ -6,7 +6,8 @@
    tell people when it expires: those decide nothing. `clean_up` drops databases of which there is no record: that is generation 0.
 2. Whoever Temporal does not wait for any more (cut off, frozen, terminated) performs no write for an outdated generation on what a newer
    one has written, deletes nothing that a newer one has made, and sends no SQL after the newer one has confirmed under the lock.
-   Excepted is *making* an object, which has no precondition (docs/reliability.md): such are counted in `late`, and one clean-up heals them.
+   Excepted is *making* an object that was not there when the writer looked for it, which has no precondition (docs/reliability.md), even
+   if a newer generation has made it since: such are counted in `late`, and one clean-up heals them.
 """
 
 from collections.abc import Callable
@@ -34,6 +35,8 @@ class Witness:
         self._get, self._everything_in, self._accepted = get, everything_in, accepted
         self._written: dict[str, int] = {}
         """UID of an object → newest generation that wrote it."""
+        self._missed: set[tuple[Writer | None, str, str, str | None]] = set()
+        """Who has looked for which object, and there was none."""
         self._locked: set[Writer] = set()
         self._confirmed: dict[str, int] = {}
         """Namespace → newest generation that has looked at the record under the lock."""
@@ -55,9 +58,15 @@ class Witness:
             self._judge_call(writer, what)
         return answer
 
+    def read(self, kind: str, name: str, namespace: str | None, found: Any) -> None:
+        """Somebody looks for an object."""
+        looked = (WRITER.get(), kind, name, namespace)
+        self._missed.discard(looked) if found else self._missed.add(looked)
+
     def change(self, verb: str, kind: str, name: str, namespace: str | None, perform: Perform) -> Any:
         """A write to the cluster: rule 2."""
         writer = WRITER.get()
+        making = (writer, kind, name, namespace) in self._missed
         before = self._get(kind, name, namespace or "")
         newest = self._newest(before, kind, name, namespace)
         answer = perform()
@@ -65,9 +74,9 @@ class Witness:
         if writer is None or after is before or verb == FOR_PEOPLE or subject_of(writer) is None:
             return answer
         generation = subject_of(writer)[1]  # type: ignore[index]
-        if newest > generation:
+        if newest > generation and not making:
             self._tell(writer, f"{verb} {kind} {name}, which generation {newest} has written")
-        if before is None and self._is_outdated(writer):
+        if (making or before is None) and self._is_outdated(writer):
             self.late.append(f"{kind} {name} of generation {generation}")
         if after is not None:
             uid = after["metadata"]["uid"]
