@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -75,8 +75,13 @@ def second_worker() -> Iterator[None]:
         assert begun.wait(60) == 0, "a worker that was asked to end ends well"
 
 
-def kill_pods(namespaces: Iterable[str]) -> int:
-    """kill -9 of every process of these previews' containers; how many there were. The kubelet starts them again."""
+def kill_pods(namespaces: Sequence[str]) -> None:
+    """kill -9 of every process of these previews' containers, as soon as there are some. The kubelet starts them again."""
+    assert wait_until(lambda: _kill_pods(namespaces) > 0, 120), "no process of a preview came"
+
+
+def _kill_pods(namespaces: Sequence[str]) -> int:
+    """How many there were."""
     uids = {pod["metadata"]["uid"] for namespace in namespaces for pod in objects("pods", namespace)}
     found = [pid for pid, words in _processes() if not words[0].endswith("pause") and any(uid in _control_groups(pid) for uid in uids)]
     for pid in found:
