@@ -43,6 +43,8 @@ class Instances:
     def __init__(self, workflows: Iterable[type]) -> None:
         definitions = [workflow._Definition.must_from_class(each) for each in workflows]
         self._definitions = {definition.name: definition for definition in definitions}
+        # The sandbox loads the workflow's modules anew for each instance: thousands of instances would take hours. That our workflows obey
+        # it is proved where the worker's own sandbox runs them: tests/workflows and tests/replay.
         self._runner = UnsandboxedWorkflowRunner()
 
     def build(self, run: Run) -> WorkflowInstance:
