@@ -62,12 +62,16 @@ class RecordActivities:
 
     @activity.defn(name="extend")
     async def extend(self, claiming: Claiming) -> Claim:
-        """Another expiry for the generation that the request names. `current` of the answer: how the preview is, and until when."""
+        """Another expiry for the generation that the request names. `current` of the answer: how the preview is, and until when.
+
+        Raises ForeignNamespaceError when the record belongs to another repository.
+        """
         names, request = Names(claiming.namespace), claiming.request
         assert isinstance(request, ExtendRequest)
         stored = await self._records.read(names)
         if stored is None:
             return Claim(generation=0, accepted=False, note="nothing is known of this pull request: there is nothing to extend")
+        _refuse_foreign(claiming, stored)
         if refusal := unmet(request, stored.record):
             return Claim(generation=stored.record.generation, accepted=False, note=refusal, current=stored.record.outcome)
         record = extended(stored.record, request, self._clock())
@@ -96,8 +100,8 @@ def _refuse_foreign(claiming: Claiming, stored: Stored | None) -> None:
     if stored is None or stored.record.repository.casefold() == claiming.request.repository.casefold():
         return
     raise ForeignNamespaceError(
-        f"claiming it for {claiming.request.repository}:",
+        f"a request of {claiming.request.repository}:",
         obj=f"namespace {claiming.namespace}",
         answer=f"its record belongs to {stored.record.repository}",
-        remedy="let one installation serve one repository, or put {app} into PREVIEWS_NAMESPACE_TEMPLATE",
+        remedy="check the name of the repository; one installation serves one, or has {app} in PREVIEWS_NAMESPACE_TEMPLATE",
     )

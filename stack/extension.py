@@ -11,8 +11,6 @@ LIVING = ("ready", "failed", "running")
 
 def unmet(request: ExtendRequest, record: Record) -> str:
     """Why the extension does not count, or empty."""
-    if record.repository.casefold() != request.repository.casefold():
-        return f"the preview belongs to {record.repository}"
     if record.generation != request.generation:
         return f"it meant generation {request.generation}, and generation {record.generation} is the accepted one: look, then extend again"
     if record.kind == "teardown" or (record.state not in LIVING and record.good is None):

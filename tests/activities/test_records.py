@@ -230,8 +230,8 @@ async def test_an_extension_that_means_another_generation_changes_nothing(activi
 
 async def test_another_repository_extends_nothing(activities: RecordActivities, records: ClusterRecords) -> None:
     await claim(activities, deploy())
-    refused = await extend(activities, extension(repository="other/app", pinned=True))
-    assert (refused.accepted, refused.note) == (False, "the preview belongs to acme/shop")
+    with pytest.raises(ForeignNamespaceError, match="belongs to acme/shop"):
+        await extend(activities, extension(repository="other/app", pinned=True))
     assert not (await stored(records)).pinned
 
 

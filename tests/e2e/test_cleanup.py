@@ -128,6 +128,7 @@ def test_an_extension_is_shown_to_people_and_counts_for_what_is_there(preview: P
     assert f"{until:%Y-%m-%d %H:%M} UTC" in starter("status", "--pr", str(preview.pr)).out
     foreign = starter("extend", "--pr", str(preview.pr), "--repo", "other/app", "--pin", "--json")
     assert foreign.code == 1, foreign
+    assert f"belongs to {REPOSITORY}" in foreign.out
     assert preview.teardown().code == 0
     late = extend(preview, "--pin")
     assert (late.code, late.outcome["state"]) == (4, "superseded"), late
