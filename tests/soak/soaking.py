@@ -90,7 +90,8 @@ class Soaking:
         return Lane(name, first.folder, first.task_queue)
 
     async def calibrate(self) -> tuple[Writes, list[Report]]:
-        """Lives without a fault, in all lanes at once: what is written, and how it should be."""
+        """Lives without a fault, in all lanes at once: what is written, and how it should be. What is made once for all is made before."""
+        await self._lives(self._lanes[:1])
         number = max(GOLDEN_LIVES, len(self._lanes))
         lanes = [self._lanes[i % len(self._lanes)] for i in range(number)]
         seen = [
