@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 import httpx
 
+from gateways.http_api import read_token, said, will_pass
 from stack.errors import RejectedError, UnavailableError
 from stack.names import MANAGER
 from stack.staleness import PrState
@@ -44,39 +45,23 @@ class GitHub:
 
     async def _get(self, path: str, subject: str) -> httpx.Response:
         """A repository that was renamed is followed; the token goes to no other host."""
-        headers = HEADERS | {"authorization": f"Bearer {self._token()}"}
+        token = read_token(self._token_file, "the forge's", TOKEN_REMEDY)
+        headers = HEADERS | {"authorization": f"Bearer {token}"}
         try:
             async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=True) as client:
                 return await client.get(self._url + path, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise UnavailableError("asking the forge for", obj=subject, answer=str(error) or type(error).__name__) from None
-
-    def _token(self) -> str:
-        """Never quoted in a message."""
-        try:
-            token = self._token_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise RejectedError(
-                "read the forge's token from", obj=str(self._token_file), answer=_reason(error), remedy=TOKEN_REMEDY
-            ) from None
-        if not token or not token.isascii() or not token.isprintable():
-            raise RejectedError("read the forge's token from", obj=str(self._token_file), answer="no token is in it", remedy=TOKEN_REMEDY)
-        return token
-
-
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return (error.strerror or "") if isinstance(error, OSError) else "it is no text in UTF-8"
+            raise UnavailableError("asking the forge for", obj=subject, answer=said(error)) from None
 
 
 def _refuse(answer: httpx.Response, subject: str) -> None:
     """Being asked too often is 403 or 429, told from a missing right by its headers."""
     if answer.is_success:
         return
-    said = f"{answer.status_code} {answer.text}"
-    limited = "retry-after" in answer.headers or answer.headers.get("x-ratelimit-remaining") == "0"
-    if answer.is_server_error or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS or limited:
-        raise UnavailableError("asking the forge for", obj=subject, answer=said, remedy="the next clean-up asks again")
-    raise RejectedError("asking the forge for", obj=subject, answer=said, remedy=TOKEN_REMEDY)
+    words = f"{answer.status_code} {answer.text}"
+    if will_pass(answer):
+        raise UnavailableError("asking the forge for", obj=subject, answer=words, remedy="the next clean-up asks again")
+    raise RejectedError("asking the forge for", obj=subject, answer=words, remedy=TOKEN_REMEDY)
 
 
 def _body(answer: httpx.Response, subject: str) -> dict[str, Any]:
