@@ -14,6 +14,7 @@ from typing import Any
 
 from temporalio import activity
 from temporalio.client import Client
+from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConnectConfig
 from temporalio.service import RPCError
 from temporalio.worker import Worker
@@ -30,7 +31,8 @@ from activities.secrets import SecretActivities
 from activities.survey import Sources
 from activities.verification import VerificationActivities
 from activities.workloads import WorkloadActivities
-from gateways import production
+from gateways import encryption, production
+from gateways.files import text_of
 from gateways.forge import GitHub
 from gateways.kubernetes_cluster import KubernetesCluster
 from gateways.postgres import PostgresServer
@@ -66,14 +68,14 @@ PASSED_THROUGH = ("stack", "workflows", "activities", "gateways", "pydantic", "p
     wait=wait_exponential(multiplier=0.2, max=5),
     before_sleep=before_sleep_log(logger, logging.WARNING),
 )
-async def patiently(options: ClientConnectConfig) -> Client:
+async def patiently(options: ClientConnectConfig, converter: DataConverter) -> Client:
     """Waits for the production Temporal, however long it is away."""
-    return await production.connect(options)
+    return await production.connect(options, converter)
 
 
-async def connect(stop: asyncio.Event) -> Client | None:
+async def connect(stop: asyncio.Event, converter: DataConverter) -> Client | None:
     """None if it is time to stop before Temporal has answered."""
-    connecting = asyncio.create_task(patiently(production.connection_options()))
+    connecting = asyncio.create_task(patiently(production.connection_options(), converter))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -130,12 +132,7 @@ def required(path: Path | None, name: str) -> Path:
 
 def readable(path: Path, name: str) -> tuple[Path, str]:
     """The file of a setting, and its text."""
-    try:
-        return path, path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InvalidInputError([f"{PREFIX}{name.upper()}: {path}: {error.strerror}"]) from None
-    except UnicodeDecodeError:
-        raise InvalidInputError([f"{PREFIX}{name.upper()}: {path}: it is not a text file in UTF-8"]) from None
+    return path, text_of(path, f"{PREFIX}{name.upper()}")
 
 
 async def run(settings: Settings) -> None:
@@ -143,9 +140,10 @@ async def run(settings: Settings) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    converter = encryption.data_converter(encryption.payload_keys(settings.payload_keys_file))
     async with AsyncExitStack() as resources:
         activities = await build_activities(settings, resources)
-        client = await connect(stop)
+        client = await connect(stop, converter)
         if client is None:
             return
         worker = Worker(

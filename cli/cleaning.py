@@ -11,22 +11,23 @@ from cli.report import rows
 from cli.temporal import connect, translated
 from stack.cleanup import CLEANUP_ID, CLEANUP_WORKFLOW, DRY_RUN_ID, CleanupOptions, Report
 from stack.errors import RejectedError
+from stack.settings import Settings
 
 NOTE = "Looks at records, namespaces, databases, open runs and the forge, and asks for what is stale to be taken away."
 
 
-async def clean_up(task_queue: str, patience: timedelta, *, dry_run: bool) -> Report | None:
+async def clean_up(settings: Settings, patience: timedelta, *, dry_run: bool) -> Report | None:
     """Starts a clean-up, or joins the one that somebody else has asked for. None when it is still running after `patience`.
 
     Raises RejectedError when it failed as a whole, and UnavailableError.
     """
-    client = await connect()
+    client = await connect(settings)
     with translated("starting the clean-up"):
         handle = await client.start_workflow(
             CLEANUP_WORKFLOW,
             CleanupOptions(dry_run=dry_run),
             id=DRY_RUN_ID if dry_run else CLEANUP_ID,
-            task_queue=task_queue,
+            task_queue=settings.task_queue,
             result_type=Report,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             static_summary="Clean-up, asked for by starter.py" + (" (dry run)" if dry_run else ""),

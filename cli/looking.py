@@ -12,6 +12,7 @@ from cli.temporal import connect, translated
 from stack.baton import DEPLOY_WORKFLOW, STATUS_QUERY, TEARDOWN_WORKFLOW, Closing
 from stack.models import Outcome, State
 from stack.names import Names
+from stack.settings import Settings
 from workflows.attributes import COMMIT, PHASE, PR, REPOSITORY, URL
 
 
@@ -27,9 +28,9 @@ class Known:
     since: str
 
 
-async def status_of(pr: int, namespace: str) -> Outcome:
+async def status_of(pr: int, namespace: str, settings: Settings) -> Outcome:
     """How the preview is: the outcome of its newest request, or how far that is."""
-    client = await connect()
+    client = await connect(settings)
     handle = client.get_workflow_handle(Names(namespace).workflow_id, result_type=Closing)
     with translated("asking for the preview's state"):
         try:
@@ -51,9 +52,9 @@ async def _newest_outcome(handle: WorkflowHandle[object, Closing], status: Workf
     return Outcome(request_id="-", state=state, pr=pr, note=f"the run was {status.name.lower() if status else 'lost'}")
 
 
-async def known_previews() -> list[Known]:
+async def known_previews(settings: Settings) -> list[Known]:
     """The newest run of every pull request, by number."""
-    client: Client = await connect()
+    client: Client = await connect(settings)
     newest: dict[str, WorkflowExecution] = {}
     with translated("listing previews"):
         async for run in client.list_workflows(f"WorkflowType IN ('{DEPLOY_WORKFLOW}', '{TEARDOWN_WORKFLOW}')"):

@@ -85,7 +85,7 @@ def status(call: Call) -> int:
     from cli.looking import status_of  # noqa: PLC0415 (start-up time of deploy)
 
     pr = pr_number(call.options.pr)
-    outcome = asyncio.run(status_of(pr, named_namespace(pr, call.options.app, call.settings)))
+    outcome = asyncio.run(status_of(pr, named_namespace(pr, call.options.app, call.settings), call.settings))
     print(as_text(outcome))
     if call.options.json:
         print(as_json(outcome))
@@ -96,7 +96,7 @@ def list_previews(call: Call) -> int:
     """Tells about all previews that the production Temporal remembers."""
     from cli.looking import known_previews, listing  # noqa: PLC0415 (start-up time of deploy)
 
-    print(listing(asyncio.run(known_previews()), as_object=call.options.json))
+    print(listing(asyncio.run(known_previews(call.settings)), as_object=call.options.json))
     return Exit.REACHED
 
 
@@ -120,7 +120,7 @@ def extend(call: Call) -> int:
     from cli import extending  # noqa: PLC0415 (start-up time of deploy)
 
     stream = sys.stderr if options.json else sys.stdout
-    outcome = asyncio.run(extending.extend(namespace, request, call.settings.task_queue, limit, reporter(stream)))
+    outcome = asyncio.run(extending.extend(namespace, request, call.settings, limit, reporter(stream)))
     print(as_text(outcome), file=stream)
     if options.json:
         print(as_json(outcome))
@@ -132,7 +132,7 @@ def cleanup(call: Call) -> int:
     limit = duration(call.options.timeout, "--timeout")
     from cli import cleaning  # noqa: PLC0415 (start-up time of deploy)
 
-    report = asyncio.run(cleaning.clean_up(call.settings.task_queue, limit, dry_run=call.options.dry_run))
+    report = asyncio.run(cleaning.clean_up(call.settings, limit, dry_run=call.options.dry_run))
     if report is None:
         complain(f"The clean-up is still running after {call.options.timeout}; it goes on.")
         return Exit.RUNNING
@@ -147,8 +147,8 @@ def schedule(call: Call) -> int:
     from cli import schedules as applied  # noqa: PLC0415 (start-up time of deploy)
 
     wanted = schedules(call.settings)
-    work = applied.apply(wanted, call.settings.task_queue) if call.options.what == "apply" else applied.delete(wanted)
-    print("\n".join(asyncio.run(work)))
+    work = applied.apply if call.options.what == "apply" else applied.delete
+    print("\n".join(asyncio.run(work(wanted, call.settings))))
     return Exit.REACHED
 
 
@@ -220,7 +220,7 @@ def _request(
     async def send_and_follow() -> Outcome:
         from cli.temporal import connect, follow, send  # noqa: PLC0415 (invalid input is told without loading the SDK)
 
-        handle = await send(await connect(), namespace, request, call.settings.task_queue)
+        handle = await send(await connect(call.settings), namespace, request, call.settings.task_queue)
         if call.options.no_wait:
             return Outcome(request_id=request.id, state="running", pr=request.pr, note="handed over")
         return await follow(handle, request, limit, tell)

@@ -19,18 +19,19 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from cli.temporal import connect, translated
 from stack.schedules import Scheduled
+from stack.settings import Settings
 
 
-async def apply(wanted: Sequence[Scheduled], task_queue: str) -> list[str]:
+async def apply(wanted: Sequence[Scheduled], settings: Settings) -> list[str]:
     """Makes or updates each, so that it is exactly what the data say. Paused ones stay paused: an operator meant that. What was done."""
-    client = await connect()
+    client = await connect(settings)
     with translated("applying the schedules"):
-        return [await _apply(client, each, task_queue) for each in wanted]
+        return [await _apply(client, each, settings.task_queue) for each in wanted]
 
 
-async def delete(unwanted: Sequence[Scheduled]) -> list[str]:
+async def delete(unwanted: Sequence[Scheduled], settings: Settings) -> list[str]:
     """Takes each away, whether or not it is there. What was done."""
-    client = await connect()
+    client = await connect(settings)
     with translated("deleting the schedules"):
         return [await _delete(client, each) for each in unwanted]
 

@@ -11,10 +11,11 @@ from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, Telemetr
 from temporalio.service import RPCError, RPCStatusCode
 
 from cli.waits import waits
-from gateways import production, runs
+from gateways import encryption, production, runs
 from stack.baton import OUTCOME_QUERY, Closing
 from stack.errors import UnavailableError
 from stack.models import Outcome, Request, State
+from stack.settings import Settings
 
 POLL = timedelta(milliseconds=500)
 """How often the progress is asked for; the verdict itself arrives at once."""
@@ -24,12 +25,13 @@ SILENCE = "Temporal or its worker does not answer just now; the run is not touch
 Handle = WorkflowHandle[object, Closing]
 
 
-async def connect() -> Client:
+async def connect(settings: Settings) -> Client:
     """The client for the TEMPORAL_* variables. Raises UnavailableError, InvalidInputError."""
+    converter = encryption.data_converter(encryption.payload_keys(settings.payload_keys_file))
     options = production.connection_options()
     quiet = Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(filter=TelemetryFilter(core_level="OFF", other_level="OFF"))))
     try:
-        return await production.connect(options, quiet)
+        return await production.connect(options, converter, quiet)
     except (RuntimeError, RPCError) as error:
         raise unreachable(options["target_host"], error) from None
 

@@ -4,7 +4,7 @@ TEMPORAL_PROFILE, as the SDK reads them."""
 from typing import Final
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime
 
@@ -25,13 +25,13 @@ def connection_options() -> ClientConnectConfig:
     return options
 
 
-async def connect(options: ClientConnectConfig, runtime: Runtime | None = None) -> Client:
+async def connect(options: ClientConnectConfig, converter: DataConverter, runtime: Runtime | None = None) -> Client:
     """One try. Raises RuntimeError or RPCError when Temporal is away, InvalidInputError when the options cannot be used."""
     address = options.get("target_host")
     if address and "://" in address:
         raise InvalidInputError([f"TEMPORAL_ADDRESS {address}: write host:port, without a scheme"])
     try:
-        return await Client.connect(**options, data_converter=pydantic_data_converter, runtime=runtime)
+        return await Client.connect(**options, data_converter=converter, runtime=runtime)
     except ValueError as error:
         raise InvalidInputError([f"TEMPORAL_ADDRESS {address} or TEMPORAL_TLS_…: {error}"]) from None
 

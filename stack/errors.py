@@ -65,6 +65,10 @@ class UnavailableError(TransientError):
     """The server could not be reached, was overloaded or answered with a fault of its own."""
 
 
+class UnreadableError(TransientError):
+    """A payload cannot be decrypted here; with the right key it can, here or on another worker."""
+
+
 class StillThereError(TransientError):
     """Something that is to be gone was still seen. The message names what holds it."""
 

@@ -34,6 +34,15 @@ class Settings(Model):
     database_ca_file: Path | None = None
     """PEM file of the authority that signed PostgreSQL's certificate; with it, every connection is verified in full."""
 
+    payload_keys_file: Path | None = None
+    """File with the keys that encrypt what Temporal keeps (stack/payload_keys.py); without it nothing is encrypted."""
+    codec_listen: str = Field("127.0.0.1:8082", pattern=r"^[^:\s]+:[0-9]{1,5}$")
+    """host:port on which `starter.py codec-server` decrypts for temporal-ui."""
+    codec_origin: str | None = Field(None, pattern=r"^https?://[^/\s?#@]+$")
+    """Where temporal-ui is, as browsers know it: https://host, and :port if it is not the usual one."""
+    codec_token_file: Path | None = None
+    """File with the password that the codec server asks for."""
+
     secrets_dir: Path | None = None
     """Folder of env files that stack files may name."""
     deployer_cidr: str | None = None

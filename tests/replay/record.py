@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from cli.temporal import connect
+from stack.settings import Settings
 
 FOLDER = Path(__file__).parent / "histories"
 
 
 async def record(name: str, workflow_id: str, run_id: str | None) -> None:
     """Writes histories/NAME.json."""
-    handle = (await connect()).get_workflow_handle(workflow_id, run_id=run_id)
+    handle = (await connect(Settings.from_env(os.environ))).get_workflow_handle(workflow_id, run_id=run_id)
     history = json.loads((await handle.fetch_history()).to_json())
     FOLDER.mkdir(exist_ok=True)
     (FOLDER / f"{name}.json").write_text(json.dumps(_anonymous(history), indent=1) + "\n")

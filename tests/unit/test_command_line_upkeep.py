@@ -13,6 +13,7 @@ from cli.main import main
 from cli.report import as_json, as_text
 from stack.cleanup import Action, Category, Entry, Line, Report, Seen
 from stack.models import Outcome
+from stack.settings import Settings
 from tests.unit.test_command_line import FAILED, GONE, READY
 
 EXTEND = ["extend", "--pr", "1", "--repo", "octo/shop"]
@@ -100,7 +101,7 @@ def test_a_clean_up_fails_if_an_entry_did(
 ) -> None:
     asked: list[bool] = []
 
-    async def clean_up(task_queue: str, patience: timedelta, *, dry_run: bool) -> Report | None:
+    async def clean_up(settings: Settings, patience: timedelta, *, dry_run: bool) -> Report | None:
         asked.append(dry_run)
         return report
 
