@@ -43,7 +43,7 @@ from gateways.runs import TemporalRuns
 from gateways.secret_files import EnvFiles
 from gateways.template_job import JobTemplates
 from gateways.temporal import TemporalFrontends
-from gateways.web import IngressWeb
+from gateways.web import Credentials, IngressWeb
 from stack.errors import InvalidInputError, PermanentError, PreviewError
 from stack.manifests.blueprint import Postgres
 from stack.settings import PREFIX, Settings
@@ -103,7 +103,7 @@ async def build_activities(settings: Settings, resources: AsyncExitStack) -> lis
         SecretActivities(EnvFiles(settings.secrets_dir), cluster, records),
         ImageActivities(cluster, records, settings),
         WorkloadActivities(cluster, records, settings, postgres),
-        VerificationActivities(IngressWeb(settings.ingress_address), frontends, cluster, settings),
+        VerificationActivities(IngressWeb(settings.ingress_address, ingress_credentials(settings)), frontends, cluster, settings),
         RemovalActivities(cluster, records),
         CleanupActivities(Sources(cluster, records, databases, runs), forge, settings),
     ]
@@ -121,6 +121,17 @@ def as_pods_see_it(server: PostgresServer, settings: Settings) -> Postgres:
     host, port = (settings.database_pod_address or server.address()).rsplit(":", 1)
     authority = readable(settings.database_ca_file, "database_ca_file")[1] if settings.database_ca_file else None
     return Postgres(host, int(port), authority)
+
+
+def ingress_credentials(settings: Settings) -> Credentials | None:
+    """How the worker signs in where the ingress asks for basic authentication."""
+    if settings.ingress_credentials_file is None:
+        return None
+    path, text = readable(settings.ingress_credentials_file, "ingress_credentials_file")
+    try:
+        return Credentials.read(text)
+    except InvalidInputError as error:
+        raise InvalidInputError([f"{PREFIX}INGRESS_CREDENTIALS_FILE: {path}: {problem}" for problem in error.problems]) from None
 
 
 def required(path: Path | None, name: str) -> Path:

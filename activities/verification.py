@@ -48,13 +48,13 @@ class VerificationActivities:
 
     @activity.defn(name="verify_page")
     async def verify_page(self, attempt: Attempt) -> Check:
-        """The web page answers 2xx through the public host."""
+        """The web page answers 2xx through the public host; or somebody in front of it asks for a login, where the installation says so."""
         url = urls_for(attempt.request, self._settings).webapp
         return await self._check(attempt.namespace, url, lambda: self._page_problem(attempt.namespace, url, page_diagnosis))
 
     @activity.defn(name="verify_ui")
     async def verify_ui(self, attempt: Attempt) -> Check:
-        """Temporal-ui answers through its public host, and so does the server behind it."""
+        """Temporal-ui answers through its public host, and so does the server behind it; or the same login is asked for."""
         url = urls_for(attempt.request, self._settings).temporal_ui
         return await self._check(attempt.namespace, url, lambda: self._ui_problem(attempt.namespace, url))
 
@@ -99,7 +99,7 @@ class VerificationActivities:
 
     async def _page_problem(self, namespace: str, url: str, diagnose: PageDiagnosis) -> Diagnosis | None:
         answer = await self._web.get(url)
-        if answer.ok:
+        if answer.ok or (self._settings.ingress_guarded and answer.asks_to_sign_in(url)):
             return None
         return diagnose(url, answer.status, answer.body, answer.location, await mask_of(self._cluster, namespace))
 

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from stack.errors import InvalidInputError
 from stack.model import Duration, Model
+from stack.settings_words import AddressBlocks, Annotations
 
 PREFIX = "PREVIEWS_"
 
@@ -54,11 +55,21 @@ class Settings(Model):
     ingress_address: str | None = Field(None, pattern=r"^[^:\s]+:[0-9]{1,5}$")
     """host:port that the worker dials to see a page as the public does; by default the public host itself."""
     url_template: str = Field("https://{host}", pattern=r"^https?://\{host\}(:[0-9]{1,5})?$")
+    ingress_annotations: Annotations = Field(default_factory=dict)
+    """Annotations of every Ingress, as a JSON object: what the ingress controller is told, such as who must sign in and how."""
+    ingress_credentials_file: Path | None = None
+    """File with `user:password`, by which the worker signs in where the ingress asks for basic authentication."""
+    ingress_guarded: bool = False
+    """The ingress asks for a login that the worker cannot give: being refused, or sent to another host, then counts as an answer."""
+    closed_cidrs: AddressBlocks = ()
+    """Address blocks, by commas, that look like the internet and are not: public addresses of nodes and of the cluster's API."""
 
     image_pull_policy: str = Field("IfNotPresent", pattern=r"^(IfNotPresent|Always|Never)$")
     server_image: str = "docker.io/temporalio/server:{version}"
     admin_tools_image: str = "docker.io/temporalio/admin-tools:{version}"
     ui_image: str = "docker.io/temporalio/ui:2.54.1"
+    ui_writes: bool = True
+    """Whether a preview's temporal-ui may start, cancel and signal workflows, for everybody who reaches it."""
 
     cleanup_every: Duration = Field(timedelta(minutes=15), ge=timedelta(minutes=1), le=timedelta(days=1))
     """How often the clean-up runs, such as 15m; `starter.py schedule apply` makes it so."""

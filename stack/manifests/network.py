@@ -18,11 +18,17 @@ NOT_THE_INTERNET: Final = [
     "10.0.0.0/8",
     "100.64.0.0/10",
     "127.0.0.0/8",
+    "168.63.129.16/32",
     "169.254.0.0/16",
     "172.16.0.0/12",
+    "192.0.0.0/24",
     "192.168.0.0/16",
+    "198.18.0.0/15",
+    "224.0.0.0/4",
+    "240.0.0.0/4",
 ]
-"""Private, shared, loopback and link-local blocks: the cluster's API, nodes, the metadata service and the production Temporal are there."""
+"""Private, shared, loopback, link-local, protocol and reserved blocks (RFC 6890): the cluster's API, nodes, metadata services and the
+production Temporal are there, and clouds number pods from all of them. 168.63.129.16 looks public and is Azure's service for its machines."""
 LINK_LOCAL: Final = ["169.254.0.0/16"]
 EVERYWHERE: Final = "0.0.0.0/0"
 """IPv4 only: with the default denial nothing leaves by IPv6."""
@@ -83,8 +89,9 @@ def service_peer(host: str) -> k8s.V1NetworkPolicyPeer | None:
 
 
 def allow_internet(blueprint: Blueprint) -> k8s.V1NetworkPolicy:
-    """All of the public internet, because the stack file says so."""
-    rule = k8s.V1NetworkPolicyEgressRule(to=[address_block(EVERYWHERE, NOT_THE_INTERNET)])
+    """All of the public internet, because the stack file says so. The installation says what else is not of it."""
+    closed = [*NOT_THE_INTERNET, *map(str, blueprint.settings.closed_cidrs)]
+    rule = k8s.V1NetworkPolicyEgressRule(to=[address_block(EVERYWHERE, closed)])
     return policy(blueprint, "allow-internet", pods=k8s.V1LabelSelector(), types=["Egress"], egress_rules=[rule])
 
 

@@ -78,15 +78,19 @@ def ui_container(blueprint: Blueprint) -> k8s.V1Container:
 
 
 def ui_env(blueprint: Blueprint) -> dict[str, str]:
-    url = blueprint.urls.temporal_ui
+    """Which preview it is stands in its host name; temporal-ui 2.54 shows no banner any more, and images that have one show this text."""
+    url, request = blueprint.urls.temporal_ui, blueprint.attempt.request
     plain_http = {"TEMPORAL_CSRF_COOKIE_INSECURE": "true"} if url.startswith("http://") else {}
+    read_only = {} if blueprint.settings.ui_writes else {"TEMPORAL_DISABLE_WRITE_ACTIONS": "true"}
     return {
         "TEMPORAL_ADDRESS": f"127.0.0.1:{FRONTEND_PORT}",
         "TEMPORAL_UI_PORT": str(UI_PORT),
         "TEMPORAL_DEFAULT_NAMESPACE": TEMPORAL_NAMESPACE,
         "TEMPORAL_CORS_ORIGINS": url,
         "TEMPORAL_DISABLE_NEWS_FETCH": "true",
+        "TEMPORAL_BANNER_TEXT": f"Preview of pull request {request.pr} of {request.repository}",
         **plain_http,
+        **read_only,
     }
 
 

@@ -70,11 +70,11 @@ class Temporals:
 class Preview:
     """A stack as the activities see it."""
 
-    def __init__(self, cluster: FakeCluster | None = None) -> None:
+    def __init__(self, cluster: FakeCluster | None = None, **environment: str) -> None:
         self.pages, self.temporals, self.cluster = Pages(), Temporals(), cluster or FakeCluster()
         self.put_pod("temporal-1", ready=True, address="10.1.1.1")
         self.activities = VerificationActivities(
-            self.pages, self.temporals, self.cluster, Settings.from_env({}), patience=timedelta(seconds=0.3)
+            self.pages, self.temporals, self.cluster, Settings.from_env(environment), patience=timedelta(seconds=0.3)
         )
 
     def put_secret(self, value: str) -> None:
@@ -140,6 +140,21 @@ async def test_a_page_that_does_not_answer_is_shown(preview: Preview, answer: An
     diagnosis = (await run(preview.activities.verify_page)).diagnosis
     assert diagnosis is not None
     assert (diagnosis.category, diagnosis.object, diagnosis.summary, diagnosis.detail) == (Category.WEB, PAGE, words, answer.body)
+
+
+@pytest.mark.parametrize("step", ["verify_page", "verify_ui"])
+@pytest.mark.parametrize("answer", [Answer(401, "who are you?"), Answer(302, "", "https://login.test/")])
+async def test_a_login_in_front_passes_only_where_the_installation_says_that_there_is_one(step: str, answer: Answer) -> None:
+    for guarded in (True, False):
+        preview = Preview(PREVIEWS_INGRESS_GUARDED=str(guarded))
+        preview.pages.answers = {page: [answer] for page in preview.pages.answers}
+        assert (await run(getattr(preview.activities, step))).passed is guarded
+
+
+async def test_behind_a_login_a_host_that_the_ingress_does_not_know_does_not_pass() -> None:
+    preview = Preview(PREVIEWS_INGRESS_GUARDED="true")
+    preview.pages.answers[PAGE] = [Answer(404, "no route")]
+    assert not (await run(preview.activities.verify_page)).passed
 
 
 @pytest.mark.parametrize("page", [UI, API])

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateways.web import BODY_LIMIT, IngressWeb
+from gateways.web import BODY_LIMIT, Answer, Credentials, IngressWeb
+from stack.errors import InvalidInputError
 
 FINE = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
 
@@ -92,3 +93,49 @@ async def test_nothing_listening_is_said_and_not_raised() -> None:
     answer = await IngressWeb("127.0.0.1:1").get("http://pr-1.test/")
     assert (answer.ok, answer.status) == (False, 0)
     assert answer.body
+
+
+CREDENTIALS = Credentials("previews", "correct horse: battery")
+HEADER = "Basic cHJldmlld3M6Y29ycmVjdCBob3JzZTogYmF0dGVyeQ=="
+
+
+async def test_basic_authentication_is_answered_and_only_when_there_are_credentials(ingress: Ingress) -> None:
+    for credentials in (CREDENTIALS, None):
+        await IngressWeb(f"127.0.0.1:{ingress.port}", credentials).get("http://pr-1.test/")
+    first, second = ingress.requests
+    assert f"authorization: {HEADER}\r\n" in first.replace("Authorization", "authorization")
+    assert "authorization" not in second.lower()
+
+
+async def test_a_page_that_shows_the_password_it_was_sent_is_masked(ingress: Ingress) -> None:
+    shown = f"you are {HEADER}, with correct horse: battery"
+    ingress.answers["/"] = f"HTTP/1.1 500 Oops\r\nLocation: http://evil.test/{HEADER[6:]}\r\nContent-Length: {len(shown)}\r\n\r\n{shown}"
+    answer = await IngressWeb(f"127.0.0.1:{ingress.port}", CREDENTIALS).get("http://pr-1.test/")
+    assert answer == Answer(500, "you are Basic ***, with ***", "http://evil.test/***")
+
+
+@pytest.mark.parametrize("text", ["", "user", "user:", ":password", "user:short", "user:pass\nword", "user:password\nanother:password"])
+def test_what_is_no_user_and_password_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInputError, match="user:password"):
+        Credentials.read(text)
+
+
+def test_the_end_of_the_line_is_no_part_of_the_password() -> None:
+    assert Credentials.read("previews:correct horse: battery\n") == CREDENTIALS
+
+
+@pytest.mark.parametrize(
+    ("answer", "asks"),
+    [
+        (Answer(401, ""), True),
+        (Answer(403, ""), True),
+        (Answer(302, "", "https://login.test/?to=pr-1.test"), True),
+        (Answer(302, "", "https://pr-1.test/"), False),
+        (Answer(302, "", "/login"), False),
+        (Answer(404, ""), False),
+        (Answer(503, "", "https://login.test/"), False),
+        (Answer(0, "connection refused"), False),
+    ],
+)
+def test_a_login_is_asked_for_by_a_refusal_or_by_another_host(answer: Answer, asks: bool) -> None:
+    assert answer.asks_to_sign_in("http://pr-1.test/") is asks
