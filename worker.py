@@ -32,6 +32,8 @@ from activities.survey import Sources
 from activities.verification import VerificationActivities
 from activities.workloads import WorkloadActivities
 from gateways import encryption, production
+from gateways.cluster_secrets import ClusterSecrets
+from gateways.doppler import Doppler
 from gateways.files import text_of
 from gateways.forge import GitHub
 from gateways.kubernetes_cluster import KubernetesCluster
@@ -41,6 +43,7 @@ from gateways.postgres_template import PostgresTemplates
 from gateways.records import ClusterRecords
 from gateways.runs import TemporalRuns
 from gateways.secret_files import EnvFiles
+from gateways.secret_sources import StackSecrets
 from gateways.template_job import JobTemplates
 from gateways.temporal import TemporalFrontends
 from gateways.web import Credentials, IngressWeb
@@ -87,6 +90,7 @@ async def connect(stop: asyncio.Event, converter: DataConverter) -> Client | Non
 
 async def build_activities(settings: Settings, resources: AsyncExitStack) -> list[Callable[..., Any]]:
     """Every activity with the gateways it needs."""
+    settings = knowing_production(settings)
     cluster = await KubernetesCluster.connect(settings.kubeconfig)
     resources.push_async_callback(cluster.close)
     url_file, _ = readable(required(settings.database_url_file, "database_url_file"), "database_url_file")
@@ -100,7 +104,7 @@ async def build_activities(settings: Settings, resources: AsyncExitStack) -> lis
         RecordActivities(records, cluster, settings),
         NamespaceActivities(cluster, records, settings, postgres),
         DatabaseActivities(databases, templates, cluster, records, postgres),
-        SecretActivities(EnvFiles(settings.secrets_dir), cluster, records),
+        SecretActivities(sources_of_secrets(settings, cluster), cluster, records, settings),
         ImageActivities(cluster, records, settings),
         WorkloadActivities(cluster, records, settings, postgres),
         VerificationActivities(IngressWeb(settings.ingress_address, ingress_credentials(settings)), frontends, cluster, settings),
@@ -108,6 +112,21 @@ async def build_activities(settings: Settings, resources: AsyncExitStack) -> lis
         CleanupActivities(Sources(cluster, records, databases, runs), forge, settings),
     ]
     return [method for subject in subjects for method in activity_methods(subject)]
+
+
+def knowing_production(settings: Settings) -> Settings:
+    """With the address of the Temporal that this worker works for, which is none for previews."""
+    known = (*settings.production_addresses, production.address(production.connection_options()))
+    return settings.model_copy(update={"production_addresses": known})
+
+
+def sources_of_secrets(settings: Settings, cluster: KubernetesCluster) -> StackSecrets:
+    """Every source that a stack file may name."""
+    return StackSecrets(
+        doppler=Doppler(settings.doppler_url, settings.doppler_tokens_dir),
+        files=EnvFiles(settings.secrets_dir),
+        cluster=ClusterSecrets(cluster, settings.home_namespace),
+    )
 
 
 def activity_methods(subject: object) -> list[Callable[..., Any]]:

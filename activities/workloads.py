@@ -9,12 +9,15 @@ from activities.clock import Clock, utc_now
 from activities.heartbeat import heartbeats
 from activities.rollout import Rollout
 from gateways.cluster import Cluster
+from gateways.kinds import label
 from gateways.records import Records
 from stack.diagnosis import Ready, Waiting
 from stack.manifests import to_dict, workload_objects
 from stack.manifests.blueprint import Postgres
 from stack.models import Absence, Application, Attempt, Check
-from stack.names import Names
+from stack.names import APP_SECRET, Names
+from stack.network_address import Address
+from stack.secrets import decoded, temporal_elsewhere
 from stack.settings import Settings
 
 
@@ -29,15 +32,24 @@ class WorkloadActivities:
     async def apply_stack(self, application: Application) -> None:
         """Deployments, Services, Ingress and configuration, by server-side apply; what only an older generation had goes.
 
-        Raises OutdatedError.
+        Raises OutdatedError, or SecretSourceError if the Secret leads to where no preview may go.
         """
+        attempt, elsewhere = application.attempt, await self._elsewhere(application)
         address, ca = (self._postgres.host, self._postgres.port), self._postgres.ca
-        objects = workload_objects(application, self._settings, database_ca=ca, database_address=address)
-        attempt = application.attempt
+        objects = workload_objects(application, self._settings, database_ca=ca, database_address=address, elsewhere=elsewhere)
         await self._records.confirm(Names(attempt.namespace), attempt.generation)
         async with heartbeats(f"applying the workloads of {attempt.namespace}"):
             await apply_all(self._cluster, map(to_dict, objects), attempt.generation)
             await prune(self._cluster, attempt.namespace, attempt.generation)
+
+    async def _elsewhere(self, application: Application) -> Address | None:
+        """Read from the Secret: what a source of secrets says is in no payload, not even an address."""
+        if not application.secrets.sets_temporal_address:
+            return None
+        namespace = application.attempt.namespace
+        source = label("Secret", APP_SECRET, namespace)
+        values = decoded(await self._cluster.read("Secret", APP_SECRET, namespace), source)
+        return temporal_elsewhere(values, source, self._settings.production_addresses)
 
     @activity.defn(name="await_ready")
     async def await_ready(self, attempt: Attempt) -> Check:

@@ -9,6 +9,7 @@ from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime
 
 from stack.errors import InvalidInputError, cut
+from stack.network_address import Address, AddressError, parse_address
 
 DEFAULT_ADDRESS: Final = "localhost:7233"
 
@@ -23,6 +24,15 @@ def connection_options() -> ClientConnectConfig:
         raise InvalidInputError([f"TEMPORAL_PROFILE, TEMPORAL_CONFIG_FILE or another TEMPORAL_…: {_first_line(error)}"]) from None
     options.setdefault("target_host", DEFAULT_ADDRESS)
     return options
+
+
+def address(options: ClientConnectConfig) -> Address:
+    """Where the production Temporal is, for those who must keep away from it. Raises InvalidInputError."""
+    target = options.get("target_host") or DEFAULT_ADDRESS
+    try:
+        return parse_address(target)
+    except AddressError as problem:
+        raise InvalidInputError([f"TEMPORAL_ADDRESS {target}: {problem}; write host:port"]) from None
 
 
 async def connect(options: ClientConnectConfig, converter: DataConverter, runtime: Runtime | None = None) -> Client:

@@ -1,22 +1,15 @@
-"""Where an application's secrets come from: env files in a folder of the worker."""
+"""An application's secrets from env files in a folder of the worker."""
 
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from stack.env_file import EnvFileError, parse_env_file
-from stack.errors import MissingSecretError, RejectedError
+from stack.errors import MissingSecretError, SecretSourceError
 
 SIZE_LIMIT: Final = 1024 * 1024
 """Bytes: what a Secret can hold."""
-
-
-class SecretSource(Protocol):
-    """A place that holds secrets by name."""
-
-    async def read(self, name: str) -> Mapping[str, str]:
-        """Key → value. Raises MissingSecretError when there is no such source, RejectedError when it cannot be understood."""
 
 
 class EnvFiles:
@@ -32,12 +25,12 @@ class EnvFiles:
         path = self._inside(name)
         try:
             if path.stat().st_size > SIZE_LIMIT:
-                raise RejectedError("read secrets from", obj=f"file {name}", answer="it is larger than 1 MiB")
+                raise SecretSourceError("read secrets from", obj=f"file {name}", answer="it is larger than 1 MiB")
             return parse_env_file(path.read_bytes().decode("utf-8-sig"))
         except EnvFileError as error:
-            raise RejectedError("read secrets from", obj=f"file {name}", answer=str(error)) from None
+            raise SecretSourceError("read secrets from", obj=f"file {name}", answer=str(error)) from None
         except UnicodeDecodeError:
-            raise RejectedError("read secrets from", obj=f"file {name}", answer="it is not UTF-8") from None
+            raise SecretSourceError("read secrets from", obj=f"file {name}", answer="it is not UTF-8") from None
         except OSError as error:
             raise MissingSecretError("read secrets from", obj=f"file {name}", answer=error.strerror or "", remedy=REMEDY) from None
 
@@ -47,7 +40,7 @@ class EnvFiles:
             raise MissingSecretError("read secrets from", obj=f"file {name}", answer="the worker has no folder of secrets", remedy=REMEDY)
         path = (self._folder / name).resolve()
         if Path(name).name != name or not path.is_relative_to(self._folder.resolve()):
-            raise RejectedError("read secrets from", obj=f"file {name}", answer="it is outside the folder of secrets")
+            raise SecretSourceError("read secrets from", obj=f"file {name}", answer="it is outside the folder of secrets")
         return path
 
 

@@ -57,6 +57,10 @@ class MissingSecretError(PermanentError):
     """A source of secrets lacks a file or a key that the stack file requires."""
 
 
+class SecretSourceError(RejectedError):
+    """A source of secrets refuses us, or holds what cannot be used: a token, a name or a value must be mended there."""
+
+
 class ConflictError(TransientError):
     """Somebody else changed the object in between: read it again, then decide again."""
 

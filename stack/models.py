@@ -114,6 +114,7 @@ class Category(StrEnum):
     IMAGE = "image-not-available"
     IMAGE_NAME = "image-name-invalid"
     SECRET_KEY = "secret-key-missing"  # noqa: S105 (the word for a diagnosis)
+    SECRET_SOURCE = "secrets-not-available"  # noqa: S105
     CONFIGURATION = "container-configuration"
     QUOTA = "quota-exceeded"
     POLICY = "pod-security-violated"

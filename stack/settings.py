@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from stack.errors import InvalidInputError
 from stack.model import Duration, Model
-from stack.settings_words import AddressBlocks, Annotations
+from stack.settings_words import AddressBlocks, Addresses, Annotations
 
 PREFIX = "PREVIEWS_"
 
@@ -46,6 +46,12 @@ class Settings(Model):
 
     secrets_dir: Path | None = None
     """Folder of env files that stack files may name."""
+    doppler_url: str = Field("https://api.doppler.com", pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$")
+    doppler_tokens_dir: Path | None = None
+    """Folder with one Doppler token per file: `<project>.<config>` for that config, and `token` for what else that token may read."""
+    production_addresses: Addresses = ()
+    """host:port, separated by commas, of the production Temporal as pods would reach it: no preview may work with it. The worker adds the
+    address that it is connected to itself."""
     deployer_cidr: str | None = None
     """Address block of a worker outside the cluster; by default the worker's pods in the home namespace."""
 

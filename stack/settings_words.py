@@ -8,6 +8,8 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, BeforeValidator
 
+from stack.network_address import Address, parse_address
+
 ANNOTATION_NAME: Final = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 OWN_PREFIX: Final = "previews.temporal.io/"
 
@@ -37,5 +39,11 @@ def check_names(annotations: Mapping[str, str]) -> dict[str, str]:
     return dict(annotations)
 
 
+def parse_host_and_port(value: object) -> object:
+    """'host:port' → Address; anything else goes on to pydantic as it is."""
+    return parse_address(value) if isinstance(value, str) else value
+
+
+Addresses = Annotated[tuple[Annotated[Address, BeforeValidator(parse_host_and_port)], ...], BeforeValidator(parse_list)]
 AddressBlocks = Annotated[tuple[IPv4Network, ...], BeforeValidator(parse_list)]
 Annotations = Annotated[dict[str, str], BeforeValidator(parse_object), AfterValidator(check_names)]

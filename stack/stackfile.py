@@ -14,6 +14,8 @@ AbsolutePath = Annotated[str, Field(pattern=r"^/[^\x00:]{0,254}$")]
 Port = Annotated[int, Field(ge=1024, le=65535)]
 """Containers run without privileges, so ports below 1024 cannot be bound."""
 Text = Annotated[str, Field(max_length=8192)]
+DopplerName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
+"""Name (slug) of a project or a config."""
 TaskQueue = Annotated[str, Field(min_length=1, max_length=200)]
 Quantity = Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$")]
 """A Kubernetes quantity such as 250m, 256Mi or 1.5Gi."""
@@ -100,11 +102,33 @@ class Database(Model):
     """Environment variable that carries the libpq URL into the application's containers."""
 
 
-class Secrets(Model):
+class DopplerConfig(Model):
+    """One config of a project in Doppler."""
+
+    project: DopplerName
+    config: DopplerName
+
+
+class SecretsSource(Model):
+    """Where an application's secrets come from: exactly one of these."""
+
+    doppler: DopplerConfig | None = None
+    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] | None = None
+    """Name of an env file in the worker's folder of secrets; a name, never a path."""
+    secret: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9.]{0,98}[a-z0-9])?$")] | None = None
+    """Name of a Secret in the deployer's own namespace that is labelled for it."""
+
+    @property
+    def source(self) -> str:
+        """It by name, for messages."""
+        if self.doppler:
+            return f"Doppler config {self.doppler.project}/{self.doppler.config}"
+        return f"file {self.file}" if self.file else f"Secret {self.secret}"
+
+
+class Secrets(SecretsSource):
     """Where the application's secrets come from and how its containers see them."""
 
-    file: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-    """Name of an env file in the worker's folder of secrets; a name, never a path."""
     as_: Annotated[Literal["env", "files"], Field(alias="as")] = "env"
     path: AbsolutePath = "/run/secrets/app"
     """Folder of the files when `as: files`."""

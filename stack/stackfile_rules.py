@@ -11,7 +11,7 @@ from typing import Final
 from stack.hosts import host_problem, template_problem
 from stack.names import FRONTEND_PORT, SERVER_CONTAINER, UI_CONTAINER, UI_PORT, WORKER_CONTAINER
 from stack.quantities import number, unit
-from stack.stackfile import Process, StackFile
+from stack.stackfile import Process, SecretsSource, StackFile
 from stack.yaml_lines import Path
 
 RESERVED_CONTAINERS: Final = (SERVER_CONTAINER, UI_CONTAINER, WORKER_CONTAINER)
@@ -137,6 +137,20 @@ def _environment(stack: StackFile) -> Iterator[Finding]:
         yield Finding(("database", "urlVariable"), f"`{stack.database.url_variable}` is set to something else; choose another name")
 
 
+def _source_of_secrets(stack: StackFile) -> Iterator[Finding]:
+    if stack.secrets:
+        yield from _one_source(("secrets",), stack.secrets)
+
+
+def _one_source(place: Path, secrets: SecretsSource) -> Iterator[Finding]:
+    named = [key for key in SecretsSource.model_fields if getattr(secrets, key) is not None]
+    if not named:
+        text = "names no source; write one of `doppler: {project: NAME, config: NAME}`, `file: NAME` and `secret: NAME`"
+        yield Finding(place, text)
+    for key in named[1:]:
+        yield Finding((*place, key), f"`{named[0]}` is there as well; secrets come from one source only, so remove one")
+
+
 def _writable_folders(stack: StackFile) -> Iterator[Finding]:
     mounts = [stack.secrets.path] if stack.secrets and stack.secrets.as_ == "files" else []
     for path, process in _processes(stack):
@@ -218,6 +232,7 @@ RULES: Final[tuple[Callable[[StackFile], Iterator[Finding]], ...]] = (
     _ports,
     _readiness,
     _environment,
+    _source_of_secrets,
     _writable_folders,
     _quantities,
     _sum_within_quota,

@@ -7,6 +7,7 @@ from typing import Final
 from stack.addresses import urls_for
 from stack.models import Attempt, SecretsReport, Urls
 from stack.names import Names
+from stack.network_address import Address
 from stack.settings import Settings
 from stack.stackfile import StackFile
 
@@ -31,6 +32,8 @@ class Blueprint:
     settings: Settings
     postgres: Postgres
     secrets: SecretsReport = NO_SECRETS
+    elsewhere: Address | None = None
+    """Where the application works if not with the stack's own Temporal."""
 
     @property
     def file(self) -> StackFile:

@@ -9,16 +9,17 @@ from stack.manifests.blueprint import Blueprint, Postgres
 from stack.manifests.configuration import database_ca_map, server_config_map
 from stack.manifests.labels import object_meta
 from stack.manifests.namespace import limit_range, namespace, resource_quota, role_binding
-from stack.manifests.network import network_policies
+from stack.manifests.network import network_policies, ways_elsewhere
 from stack.manifests.plain import to_yaml
 from stack.manifests.temporal import temporal_deployment, temporal_service, ui_ingress
 from stack.manifests.webapp import webapp_deployment, webapp_ingress, webapp_service
 from stack.models import Application, Attempt, DeployRequest, SecretsReport
 from stack.names import DATABASE_CA, SERVER_CONFIG, namespace_for
+from stack.network_address import Address
 from stack.settings import Settings
 
 ClaimObject = k8s.V1Namespace | k8s.V1RoleBinding | k8s.V1ResourceQuota | k8s.V1LimitRange | k8s.V1NetworkPolicy | k8s.V1ConfigMap
-WorkloadObject = k8s.V1Service | k8s.V1Ingress | k8s.V1Deployment
+WorkloadObject = k8s.V1NetworkPolicy | k8s.V1Service | k8s.V1Ingress | k8s.V1Deployment
 
 UNKNOWN_ADDRESS: Final = ("postgresql.invalid", 5432)
 """Stands for the database's address where only the worker knows it."""
@@ -51,10 +52,12 @@ def workload_objects(
     *,
     database_ca: str | None,
     database_address: tuple[str, int],
+    elsewhere: Address | None = None,
 ) -> list[WorkloadObject]:
-    """What runs and the ways to it. Services first, so that names resolve when the first container asks."""
-    blueprint = Blueprint(application.attempt, settings, Postgres(*database_address, database_ca), application.secrets)
+    """What runs and the ways to it and out of it. Services first, so that names resolve when the first container asks."""
+    blueprint = Blueprint(application.attempt, settings, Postgres(*database_address, database_ca), application.secrets, elsewhere)
     return [
+        *ways_elsewhere(blueprint),
         temporal_service(blueprint),
         webapp_service(blueprint),
         temporal_deployment(blueprint),

@@ -3,7 +3,8 @@
 `_from`, `_except` are the client's right names: it drops `var_from` without a word, and a rule without peers admits everybody.
 """
 
-from ipaddress import ip_address
+from collections.abc import Iterable
+from ipaddress import IPv4Address, ip_address
 from typing import Final
 
 from kubernetes.aio import client as k8s
@@ -12,6 +13,7 @@ from stack.manifests.app import public_port
 from stack.manifests.blueprint import Blueprint
 from stack.manifests.labels import component_labels, namespace_called, object_meta, pods_of, select
 from stack.names import DEPLOYER, FRONTEND_PORT, TEMPORAL, UI_PORT, WEBAPP
+from stack.network_address import Address, service_namespace
 
 NOT_THE_INTERNET: Final = [
     "0.0.0.0/8",
@@ -62,30 +64,38 @@ def allow_dns(blueprint: Blueprint) -> k8s.V1NetworkPolicy:
 def allow_postgresql(blueprint: Blueprint) -> k8s.V1NetworkPolicy:
     """For temporal-server, and for the webapp if the application has a database of its own."""
     pods = k8s.V1LabelSelector() if blueprint.file.database.app else pods_of(TEMPORAL)
-    rule = egress(postgresql_peer(blueprint.postgres.host), tcp(blueprint.postgres.port))
+    rule = egress(peer_called(blueprint.postgres.host), tcp(blueprint.postgres.port))
     return policy(blueprint, "allow-postgresql", pods=pods, types=["Egress"], egress_rules=[rule])
 
 
-def postgresql_peer(host: str) -> k8s.V1NetworkPolicyPeer:
+def ways_elsewhere(blueprint: Blueprint) -> list[k8s.V1NetworkPolicy]:
+    """The one way out to the Temporal that the secrets name, and none to production's, whatever the name turns out to mean."""
+    elsewhere = blueprint.elsewhere
+    if elsewhere is None or elsewhere.is_loopback:
+        return []
+    rule = egress(peer_called(elsewhere.host, without=blocks_of(blueprint.settings.production_addresses)), tcp(elsewhere.port))
+    return [policy(blueprint, "allow-temporal-elsewhere", pods=k8s.V1LabelSelector(), types=["Egress"], egress_rules=[rule])]
+
+
+def blocks_of(addresses: Iterable[Address]) -> list[str]:
+    """Those that are numbers of IPv4, as blocks: a rule for everywhere can leave out nothing else."""
+    return sorted({f"{address.ip}/32" for address in addresses if isinstance(address.ip, IPv4Address)})
+
+
+def peer_called(host: str, *, without: Iterable[str] = ()) -> k8s.V1NetworkPolicyPeer:
     """Rules know addresses and selectors, no host names. An address is exact, and so is the namespace in the name of a Service.
 
     Behind any other name is a managed server whose address may change at every failover, usually in a private network: its one port is then
-    open everywhere but to link-local addresses, and PostgreSQL's own authentication guards what else listens there.
+    open everywhere but to link-local addresses and `without`, and the server's own authentication guards what else listens there.
     """
     try:
         address = ip_address(host)
     except ValueError:
-        return service_peer(host) or address_block(EVERYWHERE, LINK_LOCAL)
+        namespace = service_namespace(host)
+        if namespace is None:
+            return address_block(EVERYWHERE, [*LINK_LOCAL, *without])
+        return k8s.V1NetworkPolicyPeer(namespace_selector=namespace_called(namespace))
     return address_block(f"{address}/{address.max_prefixlen}")
-
-
-def service_peer(host: str) -> k8s.V1NetworkPolicyPeer | None:
-    """The namespace in `name.namespace.svc[.cluster.local]`."""
-    match host.split("."):
-        case [_, namespace, "svc"] | [_, namespace, "svc", "cluster", "local"]:
-            return k8s.V1NetworkPolicyPeer(namespace_selector=namespace_called(namespace))
-        case _:
-            return None
 
 
 def allow_internet(blueprint: Blueprint) -> k8s.V1NetworkPolicy:

@@ -1,21 +1,26 @@
 """Proves that an application's secrets reach its namespace's Secret and nothing else."""
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from pathlib import Path
 
 import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.secrets import SecretActivities
+from gateways.cluster_secrets import ClusterSecrets
+from gateways.doppler import Doppler
 from gateways.records import ClusterRecords
 from gateways.secret_files import EnvFiles
-from stack.errors import MissingSecretError, OutdatedError, RejectedError
+from gateways.secret_sources import StackSecrets
+from stack.errors import MissingSecretError, OutdatedError, RejectedError, SecretSourceError
 from stack.models import Attempt, SecretsReport
-from stack.stackfile import Secrets
+from stack.settings import Settings
+from stack.stackfile import DopplerConfig, Secrets
 from tests.activities.world import HOME, accepted_cluster
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.requests import attempt
 
+SETTINGS = Settings.from_env({"PREVIEWS_PRODUCTION_ADDRESSES": "temporal.production.svc:7233, 10.0.0.9:7233"})
 FILE = "PLAIN=a$b\nQUOTED='a#b=c'\n"
 
 
@@ -33,13 +38,18 @@ async def cluster() -> FakeCluster:
 
 
 def asking(*required: str, file: str = "shop.env", generation: int = 1) -> Attempt:
+    return asking_for(Secrets(file=file, required=required), generation)
+
+
+def asking_for(secrets: Secrets, generation: int = 1) -> Attempt:
     plain = attempt(generation=generation)
-    stack = plain.request.stack.model_copy(update={"secrets": Secrets(file=file, required=required)})
+    stack = plain.request.stack.model_copy(update={"secrets": secrets})
     return plain.model_copy(update={"request": plain.request.model_copy(update={"stack": stack})})
 
 
 async def write(cluster: FakeCluster, folder: Path | None, asked: Attempt) -> SecretsReport:
-    activities = SecretActivities(EnvFiles(folder), cluster, ClusterRecords(cluster, HOME))
+    sources = StackSecrets(Doppler("http://127.0.0.1:1", None), EnvFiles(folder), ClusterSecrets(cluster, HOME))
+    activities = SecretActivities(sources, cluster, ClusterRecords(cluster, HOME), SETTINGS)
     report: SecretsReport = await ActivityEnvironment().run(activities.write_secret, asked)
     return report
 
@@ -85,6 +95,83 @@ async def test_an_address_counts_unless_it_is_empty(cluster: FakeCluster, folder
     assert (await write(cluster, folder, asking())).sets_temporal_address is sets
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("http://hidden.example:7233", "it has a scheme"),
+        ("temporal.production.svc.cluster.local:7233", "it leads to the production Temporal"),
+        ("frontend.production.svc:7233", "it leads to the production Temporal"),
+        ("10.0.0.9:7233", "it leads to the production Temporal"),
+        ("169.254.169.254:80", "no server that a preview may reach"),
+    ],
+)
+async def test_an_address_that_a_preview_must_not_have_is_refused_unseen_and_nothing_is_written(
+    cluster: FakeCluster, folder: Path, value: str, told: str
+) -> None:
+    (folder / "shop.env").write_text(f"TEMPORAL_SERVER_ADDRESS={value}\n")
+    with pytest.raises(SecretSourceError, match="write host:port") as caught:
+        await write(cluster, folder, asking())
+    assert told in str(caught.value)
+    assert value not in str(caught.value)
+    assert await cluster.read("Secret", "app-secrets", "pr-1") is None
+
+
+def beside_the_deployer(labels: dict[str, str], data: dict[str, bytes]) -> dict[str, object]:
+    encoded = {key: b64encode(value).decode() for key, value in data.items()}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "shop", "namespace": HOME, "labels": labels},
+        "data": encoded,
+    }
+
+
+OFFERED = {"previews.temporal.io/secrets": "offered"}
+FROM_CLUSTER = Secrets(secret="shop")
+CONFIG = DopplerConfig(project="shop", config="preview")
+
+
+async def test_a_secret_that_is_offered_is_copied_byte_for_byte(cluster: FakeCluster, folder: Path) -> None:
+    cluster.put(beside_the_deployer(OFFERED, {"A": "$x \"'\n\u2603".encode(), "B": b""}))
+    report = await write(cluster, folder, asking_for(FROM_CLUSTER))
+    assert report.keys == ("A", "B")
+    assert await stored(cluster) == {"A": "$x \"'\n\u2603", "B": ""}
+
+
+async def test_equal_values_of_another_source_keep_the_fingerprint(cluster: FakeCluster, folder: Path) -> None:
+    cluster.put(beside_the_deployer(OFFERED, {"PLAIN": b"a$b", "QUOTED": b"a#b=c"}))
+    assert await write(cluster, folder, asking_for(FROM_CLUSTER)) == await write(cluster, folder, asking())
+
+
+async def test_a_secret_that_nobody_offered_is_refused(cluster: FakeCluster, folder: Path) -> None:
+    cluster.put(beside_the_deployer({}, {"PASSWORD": b"hidden"}))
+    with pytest.raises(SecretSourceError, match="label it previews") as caught:
+        await write(cluster, folder, asking_for(FROM_CLUSTER))
+    assert "hidden" not in str(caught.value)
+
+
+async def test_a_secret_that_is_not_there_is_for_a_person(cluster: FakeCluster, folder: Path) -> None:
+    with pytest.raises(MissingSecretError, match=f"Secret {HOME}/shop"):
+        await write(cluster, folder, asking_for(FROM_CLUSTER))
+
+
+async def test_values_that_are_no_text_are_named_and_not_shown(cluster: FakeCluster, folder: Path) -> None:
+    cluster.put(beside_the_deployer(OFFERED, {"GOOD": b"x", "KEYSTORE": b"\xffhidden"}))
+    with pytest.raises(SecretSourceError, match="not text in UTF-8: KEYSTORE") as caught:
+        await write(cluster, folder, asking_for(FROM_CLUSTER))
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "secrets",
+    [Secrets(), Secrets(file="shop.env", secret="shop"), Secrets(doppler=DopplerConfig(project="a", config="b"), file="shop.env")],
+)
+async def test_secrets_of_none_or_several_sources_are_refused(cluster: FakeCluster, folder: Path, secrets: Secrets) -> None:
+    """The loader refuses such a stack file; a request may come from somewhere else."""
+    with pytest.raises(RejectedError, match="none or several sources"):
+        await write(cluster, folder, asking_for(secrets))
+
+
 async def test_without_secrets_there_is_no_secret(cluster: FakeCluster, folder: Path) -> None:
     assert await write(cluster, folder, attempt()) == SecretsReport()
     assert await cluster.read("Secret", "app-secrets", "pr-1") is None
@@ -111,7 +198,7 @@ async def test_a_worker_without_a_folder_says_so(cluster: FakeCluster) -> None:
 async def test_a_link_out_of_the_folder_is_refused_and_one_inside_is_followed(cluster: FakeCluster, folder: Path) -> None:
     (folder.parent / "outside.env").write_text("HIDDEN=hidden\n")
     (folder / "link.env").symlink_to(folder.parent / "outside.env")
-    with pytest.raises(RejectedError, match="outside the folder"):
+    with pytest.raises(SecretSourceError, match="outside the folder"):
         await write(cluster, folder, asking(file="link.env"))
     (folder / "..data").mkdir()  # as the kubelet mounts a Secret
     (folder / "..data" / "shop.env").write_text("INSIDE=1\n")
@@ -121,13 +208,13 @@ async def test_a_link_out_of_the_folder_is_refused_and_one_inside_is_followed(cl
 
 @pytest.mark.parametrize("name", ["../outside.env", "/etc/passwd", "..", ".", "a/b"])
 async def test_a_name_is_never_a_path(folder: Path, name: str) -> None:
-    with pytest.raises((RejectedError, MissingSecretError)):
+    with pytest.raises((SecretSourceError, MissingSecretError)):
         await EnvFiles(folder).read(name)
 
 
 @pytest.mark.parametrize("content", [b"KEY=\xff", b"hidden", b"K" * 2_000_000, b"KEY='hidden"])
 async def test_a_file_that_cannot_be_understood_is_refused_without_showing_it(folder: Path, content: bytes) -> None:
     (folder / "broken.env").write_bytes(content)
-    with pytest.raises(RejectedError, match=r"broken\.env") as caught:
+    with pytest.raises(SecretSourceError, match=r"broken\.env") as caught:
         await EnvFiles(folder).read("broken.env")
     assert "hidden" not in str(caught.value)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from gateways.web import Answer
 from stack.errors import MissingSecretError, UnavailableError
 from stack.names import COMPONENT, template_databases, template_role
+from stack.stackfile import Secrets
 from stack.staleness import PrState
 from tests.fakes.postgres import FakePostgres
 from tests.fakes.postgres_statements import SHORT, TRY_LOCK
@@ -108,16 +109,17 @@ class SimulatedForge:
 
 
 class SimulatedSecrets:
-    """`SecretSource`: files by name."""
+    """`SecretSource` by the stack file: files by name."""
 
     def __init__(self, traffic: Traffic) -> None:
         self._traffic = traffic
         self.files: dict[str, Mapping[str, str]] = {"shop.env": {"API_KEY": "a", "TOKEN": "b"}}
 
-    async def read(self, name: str) -> Mapping[str, str]:
-        if name not in self.files:
-            raise MissingSecretError("read secrets from", obj=f"file {name}")
-        values: Mapping[str, str] = await self._traffic.read(f"read secrets {name}", lambda: self.files[name])
+    async def read(self, name: Secrets) -> Mapping[str, str]:
+        file = name.file or ""
+        if file not in self.files:
+            raise MissingSecretError("read secrets from", obj=name.source)
+        values: Mapping[str, str] = await self._traffic.read(f"read secrets {file}", lambda: self.files[file])
         return values
 
 

@@ -27,7 +27,7 @@ def test_a_good_file_is_read() -> None:
     assert stack.webapp.containers[0].command == ("gunicorn", "app:app")
 
 
-@pytest.mark.parametrize("path", ["example/preview.yaml", "tests/stacks/shop.yaml", "tests/stacks/forum.yaml"])
+@pytest.mark.parametrize("path", ["example/preview.yaml", "tests/stacks/shop.yaml", "tests/stacks/forum.yaml", "tests/stacks/blog.yaml"])
 def test_the_stack_files_of_this_repository_are_good(path: str) -> None:
     assert load((ROOT / path).read_text(encoding="utf-8")).app
 
@@ -51,6 +51,20 @@ def test_an_app_that_knows_nothing_of_previews_can_be_described() -> None:
     )
     backend = load(text).webapp.containers[0]
     assert backend.env == {"on": "yes", "NO": "no", "SCRIPT": "echo $HOME $(VAR) {x}"}
+
+
+@pytest.mark.parametrize(
+    ("written", "source"),
+    [
+        ("file: shop.env", "file shop.env"),
+        ("doppler: {project: shop, config: preview}", "Doppler config shop/preview"),
+        ("secret: shop-preview", "Secret shop-preview"),
+    ],
+)
+def test_secrets_come_from_the_one_source_that_is_written(written: str, source: str) -> None:
+    secrets = load(spoilt(("file: shop.env", written))).secrets
+    assert secrets is not None
+    assert secrets.source == source
 
 
 BROKEN = {
@@ -207,6 +221,26 @@ BAD = {
     "a task queue twice": (("taskQueues: [default]", "taskQueues: [default, default]"), "`default` is in the list twice"),
     "a version of two numbers": (('"1.32.2"', '"1.32"'), "line 16: temporal.server: `1.32` cannot be used; write a version in quotes"),
     "a path of a secrets file": (("file: shop.env", "file: ../shop.env"), "write the name of an env file (no path)"),
+    "secrets from nowhere": (("file: shop.env, ", ""), "line 23: secrets: names no source; write one of `doppler:"),
+    "secrets from two sources": (
+        ("file: shop.env", "file: shop.env, secret: shop"),
+        "line 23: secrets.secret: `file` is there as well; secrets come from one source only",
+    ),
+    "a mistyped source of secrets": (("file: shop.env", "dopler: {project: shop, config: preview}"), "unknown key; did you mean doppler?"),
+    "a Doppler config without its project": (
+        ("file: shop.env", "doppler: {config: preview}"),
+        "line 23: secrets.doppler.project: is missing; write the name of a project in Doppler",
+    ),
+    "a Doppler config that is a path": (
+        ("file: shop.env", "doppler: {project: shop, config: ../production}"),
+        "line 23: secrets.doppler.config: `../production` cannot be used; write the name of a config in Doppler",
+    ),
+    "a Doppler config that is a number": (
+        ("file: shop.env", "doppler: {project: shop, config: 7}"),
+        "YAML reads `7` as a number, but text is expected",
+    ),
+    "a Secret of another namespace": (("file: shop.env", "secret: kube-system/shop"), "write the name of a Secret in the deployer's own"),
+    "a required key that is no variable": (("[GREETING_SECRET]", "[GREETING-SECRET]"), "write a list of names of environment variables"),
     "more connections than a server has": (("connections: 5", "connections: 1000"), "write a whole number from 1 to 100"),
 }
 
