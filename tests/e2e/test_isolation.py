@@ -4,9 +4,10 @@ import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from http.client import HTTPConnection
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,6 +15,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from local.settings import KUBERNETES_PORT, Ports
+from stack.masking import SHORTEST, secret_values
 from tests.e2e.conftest import NUMBERS
 from tests.e2e.platform import INGRESS, Preview, kubectl, objects, secret
 from tests.e2e.reach import METADATA, Target, from_here, from_pod, probes
@@ -198,6 +200,34 @@ def test_the_page_and_the_ui_are_reached_through_the_ingress(pair: tuple[Preview
         with closing(HTTPConnection(*INGRESS, timeout=10)) as connection:
             connection.request("GET", "/", headers={"Host": f"{host}:{INGRESS[1]}"})
             assert connection.getresponse().status == 200, host
+
+
+def test_temporal_ui_knows_no_secret(pair: tuple[Preview, Preview]) -> None:
+    """Looked at in the memory of the process that runs, whatever its manifest says."""
+    for preview in pair:
+        hidden = {value for value in secret_values(objects("secrets", preview.namespace)) if len(value) >= SHORTEST}
+        assert secret(preview.namespace, "database", "TEMPORAL_PASSWORD") in hidden
+        (environment,) = [text for text in environments("ui-server") if f"//temporal-{preview.host}" in text]
+        assert "TEMPORAL_UI_PORT" in environment
+        assert not [value for value in hidden if value in environment]
+
+
+def environments(program: str) -> Iterator[str]:
+    """Of every process of a program, in whichever container."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if Path(os.fsdecode((process / "cmdline").read_bytes().split(b"\0")[0])).name == program:
+                yield (process / "environ").read_bytes().decode(errors="replace")
+
+
+def test_the_ingress_hands_on_the_policy_that_keeps_markdown_quiet(pair: tuple[Preview, Preview]) -> None:
+    """What the policy forbids: tests/contract/test_temporal_ui.py."""
+    one, _ = pair
+    with closing(HTTPConnection(*INGRESS, timeout=10)) as connection:
+        connection.request("GET", "/render?content=x", headers={"Host": f"temporal-{one.host}:{INGRESS[1]}"})
+        policy = connection.getresponse().headers["Content-Security-Policy"]
+    assert "sandbox" in policy
+    assert "allow-scripts" not in policy
 
 
 def test_no_ingress_routes_to_the_frontend(pair: tuple[Preview, Preview]) -> None:
