@@ -4,7 +4,7 @@ import argparse
 
 
 def parser() -> argparse.ArgumentParser:
-    """deploy, teardown, status, list, render, extend, cleanup, schedule."""
+    """deploy, teardown, status, list, render, extend, cleanup, schedule, codec-server."""
     root = argparse.ArgumentParser(
         prog="starter.py",
         description="Every pull request gets its own running copy of the application, and loses it again.",
@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     _json_option(cleanup)
     schedule = commands.add_parser("schedule", help="what Temporal starts by itself: the clean-up")
     schedule.add_argument("what", choices=["apply", "delete"], help="make it so, or take it away; both may be repeated")
+    commands.add_parser("codec-server", help="decrypt for temporal-ui what Temporal keeps encrypted, until SIGTERM")
     return root
 
 

@@ -152,6 +152,15 @@ def schedule(call: Call) -> int:
     return Exit.REACHED
 
 
+def codec_server(call: Call) -> int:
+    """Decrypts payloads for temporal-ui, for as long as it is let."""
+    from gateways import codec_server as codec  # noqa: PLC0415 (start-up time of deploy)
+
+    server = codec.codec_server(call.settings)
+    asyncio.run(codec.serve(server, call.settings.codec_listen, lambda address: print(f"listening on {address}", flush=True)))
+    return Exit.REACHED
+
+
 COMMANDS = {
     "deploy": deploy,
     "teardown": teardown,
@@ -161,6 +170,7 @@ COMMANDS = {
     "extend": extend,
     "cleanup": cleanup,
     "schedule": schedule,
+    "codec-server": codec_server,
 }
 
 

@@ -1,4 +1,4 @@
-"""What Temporal keeps, encrypted (docs/decisions/014-encrypted-payloads.md): AES-256-GCM over each whole payload, under a key that its id names.
+"""What Temporal keeps, encrypted: AES-256-GCM over each whole payload, under a key that its id names (docs/security.md).
 
 The form is that of Temporal's own samples, so that their codec servers and SDKs can read it with the same key.
 """
@@ -32,7 +32,7 @@ def payload_keys(file: Path | None) -> PayloadKeys:
 
 
 def data_converter(keys: PayloadKeys) -> DataConverter:
-    """For every client of the production Temporal. Where nothing is encrypted it still tells what is missing when it meets something that is."""
+    """For every client of the production Temporal. Without keys it still tells which is missing when it meets what is encrypted."""
     converter = dataclasses.replace(pydantic_data_converter, payload_codec=Encryption(keys))
     if keys.current is None:
         return converter

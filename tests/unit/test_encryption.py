@@ -140,7 +140,7 @@ def raised(words: str, cause: ApplicationError | None = None) -> ApplicationErro
 
 
 def test_a_file_that_is_not_there_is_told_by_its_setting(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match="PREVIEWS_PAYLOAD_KEYS_FILE: .*nowhere: No such file"):
+    with pytest.raises(InvalidInputError, match=r"PREVIEWS_PAYLOAD_KEYS_FILE: .*nowhere: No such file"):
         payload_keys(tmp_path / "nowhere")
 
 
