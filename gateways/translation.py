@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from stack.errors import ConflictError, PreviewError, RejectedError, UnavailableError
+from stack.names import POLICY
 
 MISSING_RIGHT: Final = re.compile(r'cannot (?P<verb>\w+) resource "(?P<resource>[^"]+)"(?: in API group "(?P<group>[^"]*)")?')
 QUOTA_NOT_COUNTED_YET: Final = "status unknown for quota"
@@ -69,6 +70,8 @@ BY_MESSAGE: Final[dict[str, tuple[Kind, str]]] = {
 """What server-side apply says with status 500 of a field that no version of the kind has, and with 422 of another object's UID."""
 SERVER_FAULT: Final = (UnavailableError, "look at the cluster's API server and its admission webhooks")
 FORBIDDEN: Final[dict[str, tuple[Kind, str]]] = {
+    f"ValidatingAdmissionPolicy '{POLICY}'": (RejectedError, "compare deploy/cluster/policy.yaml with PREVIEWS_NAMESPACE_TEMPLATE"),
+    "not yet ready to handle request": (UnavailableError, "the cluster's API server has just started"),
     "being terminated": (ConflictError, "the namespace is being deleted"),
     QUOTA_NOT_COUNTED_YET: (UnavailableError, "nobody counts the quota: look at kube-controller-manager"),
     "exceeded quota": (RejectedError, "ask for less or raise the quota in the stack file"),

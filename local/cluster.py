@@ -20,6 +20,8 @@ from local.programs import fingerprint
 from local.progress import say, step
 from local.settings import (
     CONTAINERD_SOCKET,
+    DEPLOYER_ACCOUNT,
+    DEPLOYER_NAMESPACE,
     DNS_ADDRESS,
     INGRESS_ADDRESS,
     KUBE_ROUTER_HEALTH_PORT,
@@ -145,6 +147,7 @@ def _await_working() -> None:
         ("network policies are enforced", _policies_enforced, "kube-router"),
         ("the cluster's DNS answers", lambda: answers(DNS_ADDRESS, 53), "kubelet"),
         ("the ingress answers", lambda: http_status(INGRESS_ADDRESS, 80) is not None, "kubelet"),
+        ("the deployer is confined", _deployer_confined, "kubelet"),
     )
     for what, true, log in parts:
         with step(what):
@@ -153,6 +156,16 @@ def _await_working() -> None:
 
 def _policies_enforced() -> bool:
     return http_status(NODE_ADDRESS, KUBE_ROUTER_HEALTH_PORT, "/healthz") == 200
+
+
+def _deployer_confined() -> bool:
+    """The API server takes up a policy about a second after it was applied. Asked with all rights, so that nothing else can refuse."""
+    deployer = ["--as-group=system:masters", f"--as=system:serviceaccount:{DEPLOYER_NAMESPACE}:{DEPLOYER_ACCOUNT}"]
+    try:
+        kubectl("create", "namespace", "of-no-preview", "--dry-run=server", *deployer, what="see what the deployer may do")
+    except PlatformError as refusal:
+        return "ValidatingAdmissionPolicy" in str(refusal)
+    return False
 
 
 def _node_reported() -> bool:

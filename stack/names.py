@@ -50,6 +50,8 @@ DATABASE_CA_PATH: Final = f"{DATABASE_CA_FOLDER}/{DATABASE_CA_KEY}"
 """Where every container that speaks to PostgreSQL finds the authority's certificate; `sslrootcert` of SECRET_APP_URL."""
 STACK_ROLE: Final = "temporal-previews-stack"
 """ClusterRole that the deployer binds to itself inside a preview's namespace, and only there."""
+POLICY: Final = "temporal-previews-deployer"
+"""ValidatingAdmissionPolicy that confines the deployer to the namespaces of previews and to its home."""
 DEPLOYER: Final = "deployer"
 """ServiceAccount of the worker in the home namespace."""
 

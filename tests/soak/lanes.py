@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.confinement import deployer_may_use
 from tests.e2e.platform import ROOT
 from tests.soak.folder import IDLE, Folder, Phase
 
@@ -129,7 +130,10 @@ def open_lanes(count: int, folder: Path) -> Iterator[Sequence[Lane]]:
         "KUBECONFIG": os.environ["PLATFORM_DEPLOYER_KUBECONFIG"],
     }
     command = [sys.executable, "-m", "tests.soak.nursery", *(str(lane.folder.path) for lane in lanes)]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as nursery:
+    with (
+        deployer_may_use("soak"),
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as nursery,
+    ):
         try:
             yield lanes
         finally:

@@ -1,5 +1,6 @@
 """Proves that the deployer's rights are small where they reach far, and whole where they reach one namespace."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,12 +9,18 @@ import pytest
 import yaml
 
 from gateways.kinds import KINDS
-from stack.names import DEPLOYER, STACK_ROLE
+from gateways.kubernetes_cluster import VIEWED
+from stack.manifests.namespace import POD_SECURITY
+from stack.names import DEPLOYER, KINDS_OF_A_STACK, MANAGED_BY, MANAGER, POLICY, STACK_ROLE, could_be
 from stack.settings import Settings
+from tests.confinement import USERNAME, names_expression
+from tests.e2e.test_rights import BY_TOKEN, WHATEVER_IT_HOLDS
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "cluster"
 OBJECTS = [obj for file in sorted(FOLDER.glob("*.yaml")) for obj in yaml.safe_load_all(file.read_text())]
 HOME = Settings.from_env({}).home_namespace
+TEMPLATE = Settings.from_env({}).namespace_template
+(CONFINEMENT,) = [obj["spec"] for obj in OBJECTS if obj["kind"] == "ValidatingAdmissionPolicy"]
 
 
 def rules(kind: str, name: str) -> list[dict[str, Any]]:
@@ -52,11 +59,75 @@ def test_rights_cannot_be_raised_from_inside_a_namespace() -> None:
     assert not {r for r in inside if r.startswith(("role", "clusterrole", "serviceaccount", "pods/exec", "pods/ephemeral"))}
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"Namespace", "RoleBinding", "Job"}))
-def test_every_kind_can_be_read_inside(kind: str) -> None:
-    assert {(KINDS[kind].plural, "get"), (KINDS[kind].plural, "list")} <= set(rights("ClusterRole", STACK_ROLE))
+def test_inside_a_preview_it_has_the_rights_that_the_worker_uses_and_no_other() -> None:
+    needed = {(kind, verb) for kind in KINDS_OF_A_STACK for verb in ("get", "list", "create", "patch", "delete")}
+    needed |= {(kind, verb) for kind in VIEWED for verb in ("list", "watch")}
+    needed |= {("Secret", verb) for verb in ("get", "list", "create", "patch")}
+    needed |= {("Pod", verb) for verb in ("create", "delete")}
+    assert set(rights("ClusterRole", STACK_ROLE)) == {(KINDS[kind].plural, verb) for kind, verb in needed} | {("pods/log", "get")}
 
 
-@pytest.mark.parametrize("kind", ["Deployment", "ReplicaSet", "Pod", "Event"])
-def test_what_readiness_follows_can_be_watched(kind: str) -> None:
-    assert (KINDS[kind].plural, "watch") in set(rights("ClusterRole", STACK_ROLE))
+def test_at_home_it_has_the_rights_that_the_worker_uses_and_no_other() -> None:
+    needed = {("ConfigMap", verb) for verb in ("get", "list", "create", "update", "patch", "delete")}
+    needed |= {("Job", verb) for verb in ("create", "patch", "delete")}
+    needed |= {("Secret", verb) for verb in ("get", "create", "patch", "delete")}
+    needed |= {("Pod", "list")}
+    assert set(rights("Role", "deployer")) == {(KINDS[kind].plural, verb) for kind, verb in needed} | {("pods/log", "get")}
+
+
+def test_the_policy_is_for_the_deployer_only_and_for_whatever_it_writes() -> None:
+    (condition,) = CONFINEMENT["matchConditions"]
+    assert condition["expression"] == f"request.userInfo.username == '{USERNAME}'"
+    (rule,) = CONFINEMENT["matchConstraints"]["resourceRules"]
+    assert rule == {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}
+    assert set(CONFINEMENT["matchConstraints"]) == {"resourceRules"}, "nothing is left out by a selector"
+
+
+def test_the_policy_refuses_and_refuses_what_it_cannot_judge() -> None:
+    (binding,) = [obj for obj in OBJECTS if obj["kind"] == "ValidatingAdmissionPolicyBinding"]
+    (policy,) = [obj for obj in OBJECTS if obj["kind"] == "ValidatingAdmissionPolicy"]
+    assert policy["metadata"]["name"] == POLICY
+    assert binding["spec"] == {"policyName": POLICY, "validationActions": ["Deny"]}
+    assert CONFINEMENT["failurePolicy"] == "Fail"
+    assert {rule["reason"] for rule in CONFINEMENT["validations"]} == {"Forbidden"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pr-1",
+        "pr-10",
+        "pr-999999999",
+        "pr-0",
+        "pr-01",
+        "pr-1000000000",
+        "pr-",
+        "pr-x",
+        "pr-1-a",
+        "xpr-1",
+        "a.pr-1",
+        "kube-system",
+        HOME,
+        "",
+    ],
+)
+def test_the_policy_admits_the_names_that_the_default_template_gives(name: str) -> None:
+    pattern = names_expression().strip("'")
+    assert pattern.startswith("^")
+    assert pattern.endswith("$"), "an RE2 match finds a part, too"
+    assert bool(re.fullmatch(pattern, name)) == could_be(name, TEMPLATE)
+
+
+def test_the_policy_knows_our_names() -> None:
+    expressions = [rule[part] for rule in CONFINEMENT["validations"] for part in ("expression", "messageExpression")]
+    text = " ".join([*expressions, *(variable["expression"] for variable in CONFINEMENT["variables"])])
+    said = {word for word in re.findall("'([^' ]+)'", text) if word.startswith((MANAGER, "deployer", "app.", "pod-security."))}
+    enforce = "pod-security.kubernetes.io/enforce"
+    assert said == {MANAGER, HOME, STACK_ROLE, DEPLOYER, MANAGED_BY, enforce, f"{enforce}-version"}
+    assert POD_SECURITY[enforce] == "restricted"
+
+
+@pytest.mark.parametrize("rule", CONFINEMENT["validations"], ids=lambda rule: rule["messageExpression"])
+def test_each_rule_of_the_policy_has_a_case_on_a_real_cluster(rule: dict[str, str]) -> None:
+    asked = {str(case.values[2]) for case in [*BY_TOKEN, *WHATEVER_IT_HOLDS]}
+    assert [refusal for refusal in asked if refusal in rule["messageExpression"]]

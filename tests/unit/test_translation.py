@@ -15,6 +15,11 @@ NO_CORE_RIGHT = 'pods is forbidden: User "x" cannot list resource "pods" in API 
 QUOTA_UNKNOWN = 'pods "a" is forbidden: status unknown for quota: temporal-previews, resources: pods'
 QUOTA = 'pods "a" is forbidden: exceeded quota: temporal-previews, requested: pods=1, used: pods=2, limited: pods=2'
 POLICY = 'pods "a" is forbidden: violates PodSecurity "restricted:latest": privileged'
+CONFINED = (
+    "namespaces \"kube-public\" is forbidden: ValidatingAdmissionPolicy 'temporal-previews-deployer' with binding "
+    "'temporal-previews-deployer' denied request: the deployer may not DELETE this: Namespace kube-public has no name of a preview, which is ^pr-[1-9][0-9]{0,8}$"
+)
+STARTING = 'configmaps "a" is forbidden: not yet ready to handle request'
 TERMINATING = 'configmaps "a" is forbidden: unable to create new content in namespace pr-1 because it is being terminated'
 
 
@@ -36,8 +41,10 @@ def status(code: int, message: str, reason: str = "") -> Answer:
         pytest.param(status(403, NO_CORE_RIGHT), RejectedError, "the right to list pods, as", id="core right is missing"),
         pytest.param(status(403, QUOTA), RejectedError, "raise the quota", id="quota exceeded"),
         pytest.param(status(403, QUOTA_UNKNOWN), UnavailableError, "kube-controller-manager", id="quota never counted"),
-        pytest.param(status(403, POLICY), RejectedError, "Pod Security", id="policy"),
+        pytest.param(status(403, POLICY), RejectedError, "Pod Security", id="Pod Security"),
         pytest.param(status(403, TERMINATING), ConflictError, "being deleted", id="namespace is going"),
+        pytest.param(status(403, CONFINED), RejectedError, "PREVIEWS_NAMESPACE_TEMPLATE", id="policy that confines the deployer"),
+        pytest.param(status(403, STARTING), UnavailableError, "just started", id="API server that is not ready"),
         pytest.param(status(403, "denied by webhook"), RejectedError, "policy", id="admission webhook"),
         pytest.param(status(429, "too many requests"), UnavailableError, "overloaded", id="overloaded"),
         pytest.param(status(500, "etcdserver: request timed out"), UnavailableError, "etcdserver", id="fault of the server"),
@@ -70,9 +77,13 @@ def test_refusals_that_pass_by_themselves(message: str) -> None:
     assert will_pass(status(403, message))
 
 
-@pytest.mark.parametrize("answer", [status(403, QUOTA), status(403, POLICY), status(403, TERMINATING), status(404, NO_RIGHT)])
-def test_refusals_that_stay(answer: Answer) -> None:
-    assert not will_pass(answer)
+@pytest.mark.parametrize("message", [QUOTA, POLICY, CONFINED, TERMINATING])
+def test_refusals_that_stay(message: str) -> None:
+    assert not will_pass(status(403, message))
+
+
+def test_only_what_is_forbidden_passes_by_itself() -> None:
+    assert not will_pass(status(404, NO_RIGHT))
 
 
 def test_a_broken_connection_says_what_was_tried() -> None:
