@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from stack.diagnosis.words import without_secrets
 
@@ -18,12 +18,19 @@ SHORTEST: Final = 6
 MASK: Final = "***"
 WITHHELD: Final = "(not shown: the namespace's Secrets could not be read, so nothing could be masked by them)"
 
-PASSWORD_IN_URL: Final = re.compile(r"\w+://[^\s:/@]*:([^\s@]+)@")
+PASSWORDS: Final = (
+    re.compile(r"\w+://[^\s:/@]*:([^\s@]+)@"),
+    re.compile(r"\w+://[^\s:/@]*:(\S+)@"),  # one with an @ in it
+    re.compile(r"\bpassword\s*=\s*'?([^\s';&]+)", re.IGNORECASE),
+)
+"""Where the value of a Secret has a password in it, which drivers log without the rest."""
 ONE_TIME: Final = re.compile(
     r"([?&;](?:code|state|key|sig|signature|session|ticket|assertion|nonce|auth|jwt)=)[^&#\s\"'<>]+", re.IGNORECASE
 )
 """Parameters of addresses that sign somebody in; those called token, secret and so on are masked everywhere."""
 BEARER: Final = re.compile(r"\b(bearer\s+)[\w.~+/=-]{12,}", re.IGNORECASE)
+BASIC: Final = re.compile(r"(\bauthorization[\"']?\s*[:=]\s*[\"']?basic\s+)[\w+/=-]+", re.IGNORECASE)
+ESCAPE: Final = re.compile("%[0-9A-F]{2}")
 PARAMETER: Final = re.compile(r"([?&;#][^=&#\s]+=)[^&#\s]+")
 
 Mask = Callable[[str], str]
@@ -42,7 +49,7 @@ def withheld(text: str) -> str:
 
 def secret_values(secrets: Iterable[Mapping[str, Any]]) -> list[str]:
     """What must not be shown, of Secret objects: every value, of texts such as keys every line, the password of an address, and each as
-    it is written in addresses, pages and JSON. Longest first."""
+    it is written in addresses, pages, JSON and base64. Longest first."""
     plain = {part for secret in secrets for value in secret.get("data", {}).values() for part in _parts(value)}
     written = {form for part in plain for form in _forms(part) if len(form.strip()) >= SHORTEST}
     return sorted(written, key=len, reverse=True)
@@ -55,7 +62,10 @@ def masked(text: str, values: Iterable[str]) -> str:
         text = text.replace(value, MASK)
     for value in values:
         text = _without_beginning(text, value)
-    return BEARER.sub(rf"\1{MASK}", ONE_TIME.sub(rf"\1{MASK}", without_secrets(text)))
+    text = without_secrets(text)
+    for pattern in (ONE_TIME, BEARER, BASIC):
+        text = pattern.sub(rf"\1{MASK}", text)
+    return text
 
 
 def masked_location(location: str, mask: Mask) -> str:
@@ -75,8 +85,22 @@ def _parts(encoded: str) -> Iterator[str]:
         text = base64.b64decode(encoded).decode()
     except (binascii.Error, UnicodeDecodeError):
         return
-    yield from (text, *text.splitlines(), *PASSWORD_IN_URL.findall(text))
+    yield from (text, text.strip(), *(line.strip() for line in text.splitlines()))
+    for password in (found for pattern in PASSWORDS for found in pattern.findall(text)):
+        yield from (password, unquote(password))
 
 
-def _forms(text: str) -> tuple[str, ...]:
-    return (text, quote(text, safe=""), quote(text), quote_plus(text), html.escape(text), json.dumps(text)[1:-1])
+def _forms(text: str) -> Iterator[str]:
+    yield from (text, html.escape(text), json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
+    for escaped in (quote(text, safe=""), quote(text), quote_plus(text)):
+        yield from (escaped, ESCAPE.sub(lambda match: match[0].lower(), escaped))
+    yield from _in_base64(text.encode())
+
+
+def _in_base64(data: bytes) -> Iterator[str]:
+    """As it is written alone, and what is always the same of it wherever in a longer text it is, such as `user:password`."""
+    yield from (b64encode(data).decode().rstrip("=") for b64encode in (base64.b64encode, base64.urlsafe_b64encode))
+    for before in range(3):
+        first, end = -(-before * 4 // 3), (before + len(data)) * 4 // 3
+        shifted = bytes(before) + data
+        yield from (b64encode(shifted).decode()[first:end] for b64encode in (base64.b64encode, base64.urlsafe_b64encode))

@@ -25,6 +25,21 @@ def secret(**data: str | bytes) -> dict[str, dict[str, str]]:
         pytest.param("GET /callback?code=1234&page=2", "GET /callback?code=***&page=2", id="a one-time code"),
         pytest.param("token=abcdef at postgresql://u:pw@db", "token=*** at postgresql://u:***@db", id="by its looks"),
         pytest.param("Authorization: Bearer abcdefghijklmnop", "Authorization: Bearer ***", id="a bearer"),
+        pytest.param("next=a%26b%20c%2fd", "next=***", id="as other libraries write it in addresses"),
+        pytest.param("it is aHVudGVyMmh1bnRlcjI= now", "it is ***= now", id="in base64"),
+        pytest.param("it is aHVudGVyMmh1bnRlcjIK now", "it is ***K now", id="in base64 with a line break"),
+        pytest.param("it is P8O/w7/Dv8O/fg, P8O_w7_Dv8O_fg", "it is ***, ***", id="in both kinds of base64"),
+        pytest.param("sent c2hvcDpodW50ZXIyaHVudGVyMg==", "sent c2hvcDp***g==", id="in base64 after a user's name"),
+        pytest.param(
+            "sent cDpodW50ZXIyaHVudGVyMg==, dXA6aHVudGVyMmh1bnRlcjI=", "sent cDp***g==, dXA6***=", id="wherever in base64 it begins"
+        ),
+        pytest.param("Authorization: Basic dTpw", "Authorization: Basic ***", id="a login, however short"),
+        pytest.param("basic authentication failed", "basic authentication failed", id="only the word of a login"),
+        pytest.param("role shop, p@ss/word, p%40ss%2Fword", "role shop, ***, ***", id="the password of an address, decoded"),
+        pytest.param("role shop, o@dd:word", "role shop, ***", id="the password of an address, with an @ in it"),
+        pytest.param("role shop, of-words; of_net", "role shop, ***; ***", id="the password of connection words"),
+        pytest.param("    privateline1 was read", "    *** was read", id="one line of an indented text"),
+        pytest.param('{"key": "privateline1\\n    öprivateline2"}', '{"key": "***"}', id="lines in JSON"),
         pytest.param("nothing of it", "nothing of it", id="no secret in it"),
     ],
 )
@@ -33,6 +48,9 @@ def test_values_are_masked(log: str, shown: str) -> None:
         secret(PASSWORD="hunter2hunter2", URL="hunter2hunter2/app", PORT="8080", DEBUG="true"),
         secret(KEY="-----BEGIN-----\nMIIEvQIBADANBg\n-----END-----\n", BINARY=b"\xff\xfe\xfd\xfc\xfb\xfa\xf9"),
         secret(ODD="a&b c/d", DATABASE_URL="postgresql://shop:pass-of-url@db/shop"),
+        secret(UNICODE="?\u00ff\u00ff\u00ff\u00ff~", LINES="  privateline1\n    öprivateline2\n"),
+        secret(A="postgresql://shop:p%40ss%2Fword@db/shop", B="postgresql://shop:o@dd:word@db/shop"),
+        secret(A="host=db user=shop password='of-words' dbname=shop", B="Server=db;Password=of_net;"),
         {},
     ]
     assert mask_with(secrets)(log) == shown
