@@ -21,6 +21,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from tenacity import before_sleep_log, retry, retry_if_exception_type, wait_exponential
 
+from activities.admission import AdmissionActivities
 from activities.cleanup import CleanupActivities
 from activities.databases import DatabaseActivities
 from activities.images import ImageActivities
@@ -40,6 +41,7 @@ from gateways.kubernetes_cluster import KubernetesCluster
 from gateways.postgres import PostgresServer
 from gateways.postgres_databases import PostgresDatabases
 from gateways.postgres_template import PostgresTemplates
+from gateways.pull_requests import GitHubPullRequests
 from gateways.records import ClusterRecords
 from gateways.runs import TemporalRuns
 from gateways.secret_files import EnvFiles
@@ -101,6 +103,7 @@ async def build_activities(settings: Settings, resources: AsyncExitStack) -> lis
     databases, runs = PostgresDatabases(server), TemporalRuns(activity.client, settings.task_queue)
     forge = GitHub(settings.forge_url, settings.forge_token_file) if settings.forge_token_file else None
     subjects: list[object] = [
+        AdmissionActivities(records, settings, GitHubPullRequests(forge) if forge else None),
         RecordActivities(records, cluster, settings),
         NamespaceActivities(cluster, records, settings, postgres),
         DatabaseActivities(databases, templates, cluster, records, postgres),

@@ -8,9 +8,10 @@ from activities.clock import Clock, utc_now
 from gateways.cluster import Cluster
 from gateways.records import Records, Stored
 from stack.addresses import urls_for
+from stack.claims import Claiming, Settlement
 from stack.errors import ForeignNamespaceError
 from stack.extension import extended, told, unmet
-from stack.models import Claim, Claiming, DeployRequest, ExtendRequest, Good, Record, Settlement
+from stack.models import Claim, Deployment, ExtendRequest, Good, Record
 from stack.names import Names
 from stack.namespace import expiry_annotations
 from stack.ordering import accept, decide, go_on
@@ -42,7 +43,7 @@ class RecordActivities:
         if before is None or claim.generation > before.generation:
             before = accept(request, claim, before, now)
             await self._records.advance(names, before, after=stored)
-        urls = urls_for(request, self._settings) if isinstance(request, DeployRequest) else None
+        urls = urls_for(request, self._settings) if isinstance(request, Deployment) else None
         return claim.model_copy(update={"urls": urls, "good": before.good, "expires_at": before.expires_at, "pinned": before.pinned})
 
     @activity.defn(name="settle")

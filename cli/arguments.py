@@ -57,7 +57,11 @@ def _deploy_options(command: argparse.ArgumentParser) -> None:
     _identity_options(command)
     command.add_argument("--sha", required=True, metavar="COMMIT", help="commit, 7 to 64 hexadecimal digits")
     command.add_argument("--image", action="append", default=[], metavar="NAME=REF", help="an image of the stack file; once for each")
-    command.add_argument("--stack", default="preview.yaml", metavar="FILE", help="the stack file (default: preview.yaml)")
+    command.add_argument(
+        "--stack",
+        metavar="FILE",
+        help="the stack file (default: preview.yaml, if there is one); a worker that knows the forge goes by that of the base branch",
+    )
 
 
 def _waiting_options(command: argparse.ArgumentParser) -> None:

@@ -27,10 +27,13 @@ from stack.inputs import (
     pr_number,
     teardown_request,
 )
-from stack.models import DeployRequest, Outcome, TeardownRequest
+from stack.models import Deployment, DeployRequest, Outcome, TeardownRequest
 from stack.names import namespace_for
 from stack.schedules import schedules
 from stack.settings import Settings
+
+STACK_FILE = "preview.yaml"
+"""Where the stack file is looked for."""
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -67,8 +70,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 def deploy(call: Call) -> int:
     """Asks for a preview and waits until it is ready, or says why it is not."""
     request, limit = both(lambda: _deploy_request(call), lambda: duration(call.options.timeout, "--timeout"))
-    namespace = namespace_for(request.pr, request.stack.app, call.settings.namespace_template)
-    return _request(request, namespace, limit, call)
+    return _request(request, _namespace_of(request, call.settings), limit, call)
 
 
 def teardown(call: Call) -> int:
@@ -105,7 +107,9 @@ def render(call: Call) -> int:
     from stack.manifests import render as render_stack  # noqa: PLC0415 (the Kubernetes models take half a second to import)
 
     request, authority = both(lambda: _deploy_request(call), lambda: _database_authority(call.settings))
-    print(render_stack(request, call.settings, authority), end="")
+    if request.stack is None:
+        raise InvalidInputError([f"--stack FILE is missing, and there is no {STACK_FILE} here"])
+    print(render_stack(Deployment.model_validate(dict(request)), call.settings, authority), end="")
     return Exit.REACHED
 
 
@@ -181,15 +185,21 @@ def named_namespace(pr: int, app: str, settings: Settings) -> str:
     return namespace_for(pr, app and app_name(app, settings.namespace_template), settings.namespace_template)
 
 
+def _namespace_of(request: DeployRequest, settings: Settings) -> str:
+    if request.stack is None and "{app}" in settings.namespace_template:
+        raise InvalidInputError([f"--stack FILE is missing: namespaces are named {settings.namespace_template} here"])
+    return namespace_for(request.pr, request.stack.app if request.stack else "", settings.namespace_template)
+
+
 def _database_authority(settings: Settings) -> str | None:
     return readable(path, "PREVIEWS_DATABASE_CA_FILE") if (path := settings.database_ca_file) else None
 
 
 def _deploy_request(call: Call) -> DeployRequest:
-    stack = readable(Path(call.options.stack), "--stack")
-    words = DeployWords(
-        call.options.pr, call.options.repo, call.options.sha, call.options.image, stack, call.options.stack, call.options.requested_at
-    )
+    """Without a stack file here, the worker is to read it."""
+    options, name = call.options, call.options.stack or STACK_FILE
+    stack = readable(Path(name), "--stack") if options.stack or Path(name).exists() else None
+    words = DeployWords(options.pr, options.repo, options.sha, options.image, stack, name, options.requested_at)
     return deploy_request(words, request_id=_new_id(), now=datetime.now(UTC), namespace_template=call.settings.namespace_template)
 
 

@@ -5,7 +5,7 @@ Source: GitHub's REST API, "Get a pull request" (`GET /repos/{owner}/{repo}/pull
 
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import httpx
 
@@ -14,8 +14,11 @@ from stack.errors import RejectedError, UnavailableError
 from stack.names import MANAGER
 from stack.staleness import PrState
 
+A = TypeVar("A", dict[str, Any], list[Any])
+
 TIMEOUT_SECONDS: Final = 10.0
-HEADERS: Final = {"accept": "application/vnd.github+json", "x-github-api-version": "2022-11-28", "user-agent": MANAGER}
+JSON: Final = "application/vnd.github+json"
+HEADERS: Final = {"x-github-api-version": "2022-11-28", "user-agent": MANAGER}
 TOKEN_REMEDY: Final = "PREVIEWS_FORGE_TOKEN_FILE must name a file with a token that may read pull requests"  # noqa: S105 (no token)
 
 
@@ -35,21 +38,24 @@ class GitHub:
         self._url, self._token_file = url.rstrip("/"), token_file
 
     async def state_of(self, repository: str, pr: int) -> PrState:
-        subject = f"pull request {pr} of {repository}"
-        answer = await self._get(f"/repos/{repository}/pulls/{pr}", subject)
-        if answer.status_code == HTTPStatus.NOT_FOUND:
-            return "unknown"
-        _refuse(answer, subject)
-        state = _body(answer, subject).get("state")
-        return state if state in {"open", "closed"} else "unknown"
+        found = await self.ask(f"/repos/{repository}/pulls/{pr}", f"pull request {pr} of {repository}", dict)
+        return state_in(found) if found is not None else "unknown"
 
-    async def _get(self, path: str, subject: str) -> httpx.Response:
+    async def ask(self, path: str, subject: str, kind: type[A], *, accept: str = JSON, **parameters: str) -> A | None:
+        """The answer as JSON of that kind; None: the forge does not know it, or does not show it to us. Raises as `state_of`."""
+        answer = await self._get(path, subject, accept, parameters)
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        _refuse(answer, subject)
+        return _body(answer, subject, kind)
+
+    async def _get(self, path: str, subject: str, accept: str, parameters: dict[str, str]) -> httpx.Response:
         """A repository that was renamed is followed; the token goes to no other host."""
         token = read_token(self._token_file, "the forge's", TOKEN_REMEDY)
-        headers = HEADERS | {"authorization": f"Bearer {token}"}
+        headers = HEADERS | {"accept": accept, "authorization": f"Bearer {token}"}
         try:
             async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=True) as client:
-                return await client.get(self._url + path, headers=headers)
+                return await client.get(self._url + path, headers=headers, params=parameters)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise UnavailableError("asking the forge for", obj=subject, answer=said(error)) from None
 
@@ -60,16 +66,22 @@ def _refuse(answer: httpx.Response, subject: str) -> None:
         return
     words = f"{answer.status_code} {answer.text}"
     if will_pass(answer):
-        raise UnavailableError("asking the forge for", obj=subject, answer=words, remedy="the next clean-up asks again")
+        raise UnavailableError("asking the forge for", obj=subject, answer=words, remedy="it is asked again")
     raise RejectedError("asking the forge for", obj=subject, answer=words, remedy=TOKEN_REMEDY)
 
 
-def _body(answer: httpx.Response, subject: str) -> dict[str, Any]:
+def state_in(pull: dict[str, Any]) -> PrState:
+    """The state of a pull request that the forge told of."""
+    state = pull.get("state")
+    return state if state in {"open", "closed"} else "unknown"
+
+
+def _body(answer: httpx.Response, subject: str, kind: type[A]) -> A:
     """A proxy's page that claims success is no answer."""
     try:
         body = answer.json()
     except ValueError:
         body = None
-    if not isinstance(body, dict):
+    if not isinstance(body, kind):
         raise UnavailableError("asking the forge for", obj=subject, answer=answer.text, remedy="is it the forge's API that answers?")
     return body

@@ -9,7 +9,7 @@ from typing import Final
 
 from stack.hosts import UI_PREFIX
 from stack.model import Model
-from stack.models import DeployRequest, Urls
+from stack.models import Deployment, Urls
 from stack.names import FRONTEND_PORT, Names
 from stack.settings import Settings
 
@@ -68,12 +68,12 @@ def ui_host(host: str) -> str:
     return f"{UI_PREFIX}{host}"
 
 
-def host_of(request: DeployRequest) -> str:
+def host_of(request: Deployment) -> str:
     """Host name of the page that a request asks for."""
     return public_host(request.stack.host, request.pr, request.stack.app)
 
 
-def urls_for(request: DeployRequest, settings: Settings) -> Urls:
+def urls_for(request: Deployment, settings: Settings) -> Urls:
     """Where people will find the page and temporal-ui."""
     host = host_of(request)
     return Urls(

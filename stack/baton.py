@@ -34,8 +34,8 @@ class Closing(Model):
 
     @property
     def latest(self) -> Outcome:
-        """How the pull request is now: the newest outcome of a request that was not replaced by another."""
-        counted = [outcome for outcome in self.outcomes if outcome.state != "superseded"]
+        """How the pull request is now: the newest outcome of a request that was neither replaced by another nor turned away."""
+        counted = [outcome for outcome in self.outcomes if outcome.state != "superseded" and not outcome.turned_away]
         return (counted or list(self.outcomes))[-1]
 
     def of(self, request_id: str) -> Outcome | None:

@@ -31,7 +31,8 @@ class DeployWords:
     commit: str
     images: Sequence[str]
     """NAME=REF each."""
-    stack_text: str
+    stack_text: str | None
+    """None: there is none here, the worker is to read it."""
     stack_name: str
     """Path of the stack file, for messages."""
     requested_at: str | None = None
@@ -84,11 +85,10 @@ def deploy_request(words: DeployWords, *, request_id: str, now: datetime, namesp
     commit = _commit(words.commit, problems)
     requested_at = _time(words.requested_at, now, problems)
     images = _images(words.images, problems)
-    stack = _stack(words, namespace_template, problems)
+    stack = _stack(words.stack_text, words.stack_name, namespace_template, problems) if words.stack_text is not None else None
     if stack:
         _match_images(images, stack, words.stack_name, problems)
     problems.refuse()
-    assert stack is not None
     return DeployRequest(id=request_id, pr=pr, repository=repository, requested_at=requested_at, commit=commit, images=images, stack=stack)
 
 
@@ -225,11 +225,11 @@ def _images(pairs: Sequence[str], problems: _Problems) -> dict[str, str]:
     return images
 
 
-def _stack(words: DeployWords, namespace_template: str, problems: _Problems) -> StackFile | None:
+def _stack(text: str, name: str, namespace_template: str, problems: _Problems) -> StackFile | None:
     try:
-        return load_stack_file(words.stack_text, namespace_template=namespace_template)
+        return load_stack_file(text, namespace_template=namespace_template)
     except InvalidInputError as error:
-        problems.found += [f"{words.stack_name}, {problem}" for problem in error.problems]
+        problems.found += [f"{name}, {problem}" for problem in error.problems]
     return None
 
 

@@ -40,8 +40,15 @@ class DeployRequest(Model):
     commit: Commit
     images: dict[str, str]
     """Image name of the stack file → image reference."""
-    stack: StackFile
+    stack: StackFile | None = None
+    """None: the worker is to read it from the base branch."""
     condition: Condition | None = None
+
+
+class Deployment(DeployRequest):
+    """A deploy request as it was admitted: with the stack file that counts, and of that only what its author may have."""
+
+    stack: StackFile
 
 
 class TeardownRequest(Model):
@@ -84,7 +91,7 @@ class Urls(Model):
 class Good(Model):
     """The last request of a pull request that ended ready: what a failed update goes back to."""
 
-    request: DeployRequest
+    request: Deployment
     generation: int
     urls: Urls | None = None
 
@@ -92,7 +99,7 @@ class Good(Model):
 class Attempt(Model):
     """One try to make a stack be what a request asks for: what every step of DeployPreview is given."""
 
-    request: DeployRequest
+    request: Deployment
     namespace: str
     generation: int
     """Number of the accepted request of this pull request, written on everything that is made for it."""
@@ -122,6 +129,7 @@ class Category(StrEnum):
     MEMORY = "out-of-memory"
     DATABASE = "database-refused"
     UNSCHEDULABLE = "unschedulable"
+    CAPACITY = "no-capacity"
     NODE = "node-failed"
     PROBE = "probe-never-passed"
     DEADLINE = "not-ready-in-time"
@@ -132,6 +140,8 @@ class Category(StrEnum):
     TEMPORAL = "temporal-does-not-serve"
     WORKER = "worker-does-not-poll"
     SMOKE = "smoke-workflow-failed"
+    NOT_ADMITTED = "not-admitted"
+    STACK_FILE = "stack-file-invalid"
     INTERNAL = "internal"
 
 
@@ -193,6 +203,11 @@ class Outcome(Model):
     temporal_away: float | None = None
     """Seconds for which an update left the preview without its own Temporal."""
 
+    @property
+    def turned_away(self) -> bool:
+        """Whether it failed before it was accepted: it says nothing of how the preview is."""
+        return self.state == "failed" and self.generation == 0
+
 
 class SecretsReport(Model):
     """What the secrets step put into the namespace: names and a fingerprint, never a value."""
@@ -245,31 +260,11 @@ class Check(Model):
         return self.diagnosis is None
 
 
-class Claiming(Model):
-    """A request that asks to be accepted for a namespace."""
-
-    namespace: str
-    request: Request
-    after: int | None = None
-    """Work on the request goes on under the generation after this one, so that a late step of what has ended changes nothing any more."""
-
-
 class Application(Model):
     """What is applied: the attempt and what its Secret holds (which keys, not which values)."""
 
     attempt: Attempt
     secrets: SecretsReport
-
-
-class Settlement(Model):
-    """How an accepted request ended, to be kept in the record."""
-
-    namespace: str
-    outcome: Outcome
-    requested_at: AwareDatetime | None = None
-    """The newest time among the requests that this outcome answers; requests that joined may be newer than the accepted one."""
-    good: DeployRequest | None = None
-    """The request, if it ended ready."""
 
 
 class Record(Model):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Final
 
-from stack.models import Claim, Condition, DeployRequest, Record, Request, TeardownRequest
+from stack.models import Claim, Condition, Deployment, DeployRequest, Record, Request, TeardownRequest
 
 NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Time of the last request of a pull request for which there was none: whatever the forge reports is later."""
@@ -75,7 +75,7 @@ def has_expired(record: Record | None, now: datetime) -> bool:
     return record is not None and not record.pinned and record.expires_at is not None and record.expires_at <= now
 
 
-def accept(request: DeployRequest | TeardownRequest, claim: Claim, before: Record | None, now: datetime) -> Record:
+def accept(request: Deployment | TeardownRequest, claim: Claim, before: Record | None, now: datetime) -> Record:
     """The record after an accepted request. A teardown ends what was good and the pin; a deploy keeps both."""
     previous = before if before is not None and before.kind == request.kind == "deploy" else None
     return Record(
@@ -95,9 +95,9 @@ def accept(request: DeployRequest | TeardownRequest, claim: Claim, before: Recor
     )
 
 
-def _expiry(request: DeployRequest | TeardownRequest, before: Record | None, now: datetime) -> datetime | None:
+def _expiry(request: Deployment | TeardownRequest, before: Record | None, now: datetime) -> datetime | None:
     """A push gives a preview a new life, not a shorter one than somebody asked for; the clean-up, which brings it back, gives none."""
-    if not isinstance(request, DeployRequest):
+    if not isinstance(request, Deployment):
         return None
     if not competes(request) and before is not None:
         return before.expires_at

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from ipaddress import IPv4Network
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, ValidationError
 
@@ -12,6 +13,8 @@ from stack.model import Duration, Model
 from stack.settings_words import AddressBlocks, Addresses, Annotations
 
 PREFIX = "PREVIEWS_"
+DATABASE_CONNECTIONS = 3
+"""Enough for a lock and two databases at once; on a server with 22 connections two previews fit beside it."""
 
 
 class Settings(Model):
@@ -34,6 +37,10 @@ class Settings(Model):
     """host:port of the shared PostgreSQL as pods see it; by default as in the URL."""
     database_ca_file: Path | None = None
     """PEM file of the authority that signed PostgreSQL's certificate; with it, every connection is verified in full."""
+    database_cidr: IPv4Network | None = None
+    """Address block in which the shared PostgreSQL is. Where it is known by a name, pods otherwise reach its port everywhere."""
+    database_connections: int = Field(DATABASE_CONNECTIONS, ge=2, le=50)
+    """Connections that this worker opens to the shared PostgreSQL at most, and that are kept free for it."""
 
     payload_keys_file: Path | None = None
     """File with the keys that encrypt what Temporal keeps (stack/payload_keys.py); without it nothing is encrypted."""
@@ -83,6 +90,13 @@ class Settings(Model):
     """Where the forge's REST API is; GitHub Enterprise Server has it under /api/v3."""
     forge_token_file: Path | None = None
     """File with a token that may read pull requests. Without it the forge is not asked, and previews of closed ones only expire."""
+
+    stack_path: str = Field("preview.yaml", pattern=r"^[^/\s][^\s]{0,254}$")
+    """Where the stack file is in its repository. With a forge token it is read from the base branch, and the caller's does not count."""
+    forks: Literal["refuse", "approved"] = "refuse"
+    """Pull requests from forks: none, or those of which somebody with write access approved the very commit."""
+    bots: Literal["refuse", "allow", "approved"] = "refuse"
+    """Pull requests of bots: none, all as if people of the team had made them, or those that were approved as above."""
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:

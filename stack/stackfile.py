@@ -134,6 +134,8 @@ class Secrets(SecretsSource):
     """Folder of the files when `as: files`."""
     required: tuple[EnvName, ...] = ()
     """Keys without which a deploy is refused."""
+    forks: SecretsSource | None = None
+    """Where the values come from that previews of forks get instead; without it they get none."""
 
 
 class Quota(Model):

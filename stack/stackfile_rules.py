@@ -138,8 +138,13 @@ def _environment(stack: StackFile) -> Iterator[Finding]:
 
 
 def _source_of_secrets(stack: StackFile) -> Iterator[Finding]:
-    if stack.secrets:
-        yield from _one_source(("secrets",), stack.secrets)
+    if stack.secrets is None:
+        return
+    yield from _one_source(("secrets",), stack.secrets)
+    if forks := stack.secrets.forks:
+        yield from _one_source(("secrets", "forks"), forks)
+        if forks.source == stack.secrets.source:
+            yield Finding(("secrets", "forks"), f"is the {forks.source}, the team's own; name one whose values strangers may have")
 
 
 def _one_source(place: Path, secrets: SecretsSource) -> Iterator[Finding]:

@@ -50,6 +50,7 @@ EXPECTED: Final = {
     "secret": "the name of a Secret in the deployer's own namespace: lower-case letters, digits, dots and dashes",
     "file": "the name of an env file (no path) of letters, digits, dots, dashes and underscores",
     "as": "env or files",
+    "forks": "a mapping with one source, such as {file: forks.env}",
     "required": "a list of names of environment variables: letters, digits and underscores",
     "network": "a mapping such as {internet: true}",
     "internet": "true or false",

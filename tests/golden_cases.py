@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from stack.loading import load_stack_file
 from stack.manifests import ApiObject, claim_objects, image_check_pod, new_images, template_job, to_dict, to_yaml, workload_objects
-from stack.models import Application, Attempt, DeployRequest, SecretsReport
+from stack.models import Application, Attempt, Deployment, SecretsReport
 from stack.names import namespace_for
 from stack.settings import Settings
 
@@ -36,7 +36,7 @@ def attempt(app: str, settings: Settings = OUTSIDE, *, pr: int = 123, generation
     """The deploy of a stack file in tests/stacks/."""
     stack = load_stack_file((FOLDER / "stacks" / f"{app}.yaml").read_text(), namespace_template=settings.namespace_template)
     processes = [*stack.webapp.containers, stack.temporal.worker]
-    request = DeployRequest(
+    request = Deployment(
         id="r1",
         pr=pr,
         repository=f"acme/{app}",

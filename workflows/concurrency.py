@@ -20,16 +20,16 @@ async def together(*steps: Coroutine[Any, Any, None], stop_at_failure: bool = Tr
     try:
         done, _ = await workflow.wait(tasks, return_when=first)
     except asyncio.CancelledError:
-        await _stop(tasks)
+        await stop(tasks)
         raise
-    await _stop(tasks)
+    await stop(tasks)
     for task in tasks:
         if task in done:
             task.result()
 
 
-async def _stop(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    """Not in a `finally`: nothing may be awaited in a run that a worker lets go of when it ends."""
+async def stop(tasks: Sequence["asyncio.Task[Any]"]) -> None:
+    """Cancels and awaits them. Not in a `finally`: nothing may be awaited in a run that a worker lets go of when it ends."""
     for task in tasks:
         task.cancel()
     await workflow.wait(tasks)

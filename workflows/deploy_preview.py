@@ -13,22 +13,24 @@ with workflow.unsafe.imports_passed_through():
     from activities.verification import VerificationActivities
     from activities.workloads import WorkloadActivities
     from stack.baton import DEPLOY_WORKFLOW, TEARDOWN_WORKFLOW, Baton, Closing
+    from stack.claims import Claimable
     from stack.models import (
         Absence,
         Application,
         Attempt,
         Claim,
+        Deployment,
         DeployRequest,
         Good,
         Outcome,
         Removal,
-        Request,
         SecretsReport,
         TeardownRequest,
     )
+    from workflows.admitting import Doorkeeper
     from workflows.concurrency import together
     from workflows.explaining import NotReadyError, explain, require
-    from workflows.owner import CANCELLED, HaltedError, Owner
+    from workflows.owner import CANCELLED, HaltedError
     from workflows.policies import PREPARE, QUICK, ROLLOUT, TEMPLATE, VERIFY
     from workflows.removal import Look, Receiving, look_at_databases, look_at_namespace
 
@@ -38,7 +40,7 @@ LOOKS_TO_UNDO = 3
 
 
 @workflow.defn(name=DEPLOY_WORKFLOW)
-class DeployPreview(Owner):
+class DeployPreview(Doorkeeper):
     """Serves deploy requests; a teardown request ends the attempt and is handed to TeardownPreview under the same workflow ID."""
 
     serves = DeployRequest
@@ -53,15 +55,15 @@ class DeployPreview(Owner):
     async def run(self, baton: Baton) -> Closing:
         return await self._work()
 
-    async def _attempt(self, request: Request, claim: Claim) -> Outcome:
-        assert isinstance(request, DeployRequest)
+    async def _attempt(self, request: Claimable, claim: Claim) -> Outcome:
+        assert isinstance(request, Deployment)
         self._absences = []
         await self._carry_out(self._attempt_of(request, claim), updates=claim.good is not None)
         self._story.publish(self._urls)
         away = self._temporal_away() if claim.good else None
         return self._outcome(request, "ready", urls=self._urls, expires_at=claim.end, temporal_away=away)
 
-    def _attempt_of(self, request: DeployRequest, claim: Claim) -> Attempt:
+    def _attempt_of(self, request: Deployment, claim: Claim) -> Attempt:
         return Attempt(
             request=request,
             namespace=self._namespace,
@@ -84,21 +86,21 @@ class DeployPreview(Owner):
         self._story.enter("verifying")
         await together(self._verify_page(attempt), self._verify_ui(attempt), self._verify_temporal(attempt))
 
-    async def _failed(self, failed: Outcome, request: Request, claim: Claim) -> Outcome:
+    async def _failed(self, failed: Outcome, request: Claimable, claim: Claim) -> Outcome:
         """A failed update goes back to what was good; a failed first attempt leaves the evidence, for a while."""
-        assert isinstance(request, DeployRequest)
+        assert isinstance(request, Deployment)
         if claim.good is not None:
             return await self._go_back(request, failed, claim.good)
         return self._keep_evidence(failed, request, claim) if self._story.has_done("namespace") else failed
 
-    def _keep_evidence(self, failed: Outcome, request: DeployRequest, claim: Claim) -> Outcome:
+    def _keep_evidence(self, failed: Outcome, request: Deployment, claim: Claim) -> Outcome:
         if claim.pinned:
             return failed.model_copy(update={"note": "what there is of it stays: it is pinned"})
         until = workflow.now() + request.stack.failed_ttl
         note = f"what there is of it is kept until {until:%Y-%m-%d %H:%M} UTC (failedTtl), then the clean-up takes it"
         return failed.model_copy(update={"note": note, "expires_at": until})
 
-    async def _go_back(self, request: DeployRequest, ended: Outcome, good: Good) -> Outcome:
+    async def _go_back(self, request: Deployment, ended: Outcome, good: Good) -> Outcome:
         """The last good commit again, under a number of its own: what a lost worker still does of the ended attempt counts no more. The
         verdict stays what it is."""
         before = f"generation {good.generation} (commit {good.request.commit[:12]})"
@@ -117,13 +119,13 @@ class DeployPreview(Owner):
     def _undone(self, ended: Outcome, **found: Any) -> Outcome:
         return ended.model_copy(update={"generation": self._generation, "seconds": self._story.seconds(), **found})
 
-    async def _take_back(self, request: Request, claim: Claim) -> Outcome:
+    async def _take_back(self, request: Claimable, claim: Claim) -> Outcome:
         """A new preview is removed, a live one goes back to what was good."""
-        assert isinstance(request, DeployRequest)
+        assert isinstance(request, Deployment)
         ended = self._outcome(request, "cancelled", note=CANCELLED)
         return await (self._go_back(request, ended, claim.good) if claim.good else self._remove(request, ended))
 
-    async def _remove(self, request: DeployRequest, ended: Outcome) -> Outcome:
+    async def _remove(self, request: Deployment, ended: Outcome) -> Outcome:
         """Some looks at each thing. What is still there then, the clean-up takes: a cancelled run does not go on for days."""
         await self._claim(request, after=self._generation)
         teardown = TeardownRequest(**request.model_dump(include={"id", "pr", "repository", "requested_at"}), reason="cancelled")

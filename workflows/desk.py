@@ -60,6 +60,14 @@ class Desk:
             self.remember(outcome.model_copy(update={"request_id": request.id}))
         self._current, self._joined = None, []
 
+    def turn_away(self, request: Request, outcome: Outcome) -> None:
+        """A waiting request will not be served: what waited with it is compared with the current one again."""
+        self.remember(outcome)
+        waiting, self._inbox = self._inbox, []
+        for other in waiting:
+            if other is not request:
+                self._file(other)
+
     def outcome(self, request_id: str) -> Outcome | None:
         """How a request ended, None while it has not."""
         return self._outcomes.get(request_id)

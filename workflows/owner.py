@@ -11,15 +11,15 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from activities.records import RecordActivities
     from stack.baton import OUTCOME_QUERY, REQUEST_SIGNAL, STATUS_QUERY, Baton, Closing
+    from stack.claims import Claimable, Claiming, Settlement
     from stack.models import (
         Claim,
-        Claiming,
+        Deployment,
         DeployRequest,
         ExtendRequest,
         Outcome,
         Receipt,
         Request,
-        Settlement,
         State,
         TeardownRequest,
         Urls,
@@ -95,7 +95,15 @@ class Owner:
             raise asyncio.CancelledError
         return self._desk.closing()
 
-    async def _attempt(self, request: Request, claim: Claim) -> Outcome:
+    async def _admit(self, request: Request) -> Claimable | Outcome:
+        """The request as it may be carried out, or how it ended because it may not. Raises ActivityError."""
+        raise NotImplementedError
+
+    def _admitted(self, request: Request) -> Claimable | None:
+        """The same, if it has been found out already."""
+        raise NotImplementedError
+
+    async def _attempt(self, request: Claimable, claim: Claim) -> Outcome:
         """The work itself, once the request is accepted. Raises NotReadyError or ActivityError when it fails."""
         raise NotImplementedError
 
@@ -104,11 +112,14 @@ class Owner:
         outcome = self._outcome(request, "cancelled", note=CANCELLED)
         if not workflow.patched(CANCEL_UNDOES):
             return await self._keep(outcome)
+        if (admitted := self._admitted(request)) is None:
+            return outcome
         try:
-            claim = await self._claim(request)
+            self._story.begin(request, title_of(request))
+            claim = await self._claim(admitted)
             if not claim.accepted:
-                return self._declined(request, claim)
-            outcome = await self._take_back(request, claim)
+                return self._declined(request, claim.note, claim.current)
+            outcome = await self._take_back(admitted, claim)
         except ActivityError as error:
             if self._halted:
                 raise HaltedError from error
@@ -116,7 +127,7 @@ class Owner:
             outcome = self._outcome(request, "cancelled", note=note)
         return await self._keep(outcome)
 
-    async def _take_back(self, request: Request, claim: Claim) -> Outcome:
+    async def _take_back(self, request: Claimable, claim: Claim) -> Outcome:
         """Undoes what an accepted request has done so far. Raises ActivityError."""
         raise NotImplementedError
 
@@ -131,12 +142,12 @@ class Owner:
         """Runs the attempt; a newer request or a cancellation stops it, and only when it has really stopped does this return."""
         work = asyncio.create_task(self._claim_and_attempt(request))
         try:
-            await workflow.wait_condition(lambda: work.done() or self._is_overtaken())
+            await self._until_overtaken(work)
         except asyncio.CancelledError:
             if (outcome := await self._stop(work)) is not None:
                 return outcome
             work = asyncio.create_task(self._undo(request))
-            await uninterrupted(workflow.wait_condition(lambda: work.done() or self._is_overtaken()))
+            await uninterrupted(self._until_overtaken(work))
         if work.done():
             return work.result()
         newer = self._desk.overtaken_by
@@ -144,9 +155,9 @@ class Owner:
         replaced = superseded(request, newer).model_copy(update={"generation": self._generation})
         return await self._stop(work) or replaced
 
-    def _is_overtaken(self) -> bool:
-        """A deploy gives way to whatever is newer."""
-        return self._desk.overtaken_by is not None
+    async def _until_overtaken(self, work: "asyncio.Task[Outcome]") -> None:
+        """Until the work is done, or something newer takes its place."""
+        raise NotImplementedError
 
     async def _stop(self, work: "asyncio.Task[Outcome]") -> Outcome | None:
         """None, or the outcome if there is one in spite of it. The flag counts, not the cancellation: an activity that completes all the
@@ -161,30 +172,37 @@ class Owner:
             self._halted = False
 
     async def _claim_and_attempt(self, request: Request) -> Outcome:
+        admitted: Claimable | Outcome | None = None
         claim: Claim | None = None
         try:
-            claim = await self._claim(request)
+            self._story.begin(request, title_of(request))
+            admitted = await self._admit(request)
+            if isinstance(admitted, Outcome):
+                return admitted
+            claim = await self._claim(admitted)
             if not claim.accepted:
-                return self._declined(request, claim)
-            outcome = await self._attempt(request, claim)
+                return self._declined(request, claim.note, claim.current)
+            outcome = await self._attempt(admitted, claim)
         except (NotReadyError, ActivityError) as error:
             if self._halted:
                 raise HaltedError from error
             outcome = self._outcome(request, "failed", diagnosis=explain(error))
-            if claim is not None:
-                outcome = await self._failed(outcome, request, claim)
+            if claim is not None and not isinstance(admitted, Outcome | None):
+                outcome = await self._failed(outcome, admitted, claim)
         if self._halted:
             raise HaltedError
-        return await self._keep(outcome, good=request)
+        return await self._keep(self._remarked(outcome), good=admitted if isinstance(admitted, Deployment) else None)
 
-    async def _failed(self, failed: Outcome, request: Request, claim: Claim) -> Outcome:  # noqa: ARG002 (for those who do more)
+    def _remarked(self, outcome: Outcome) -> Outcome:
+        """With what the caller should know of how the request was understood."""
+        return outcome
+
+    async def _failed(self, failed: Outcome, request: Claimable, claim: Claim) -> Outcome:  # noqa: ARG002 (for those who do more)
         """What follows from the failure of an accepted request, and its final verdict."""
         return failed
 
-    async def _claim(self, request: Request, after: int | None = None) -> Claim:
+    async def _claim(self, request: Claimable, after: int | None = None) -> Claim:
         """With `after`, work that has ended under that generation goes on under the next one."""
-        if after is None:
-            self._story.begin(request, title_of(request))
         with self._step("claim"):
             claiming = Claiming(namespace=self._namespace, request=request, after=after)
             claim = await workflow.execute_activity_method(RecordActivities.claim, claiming, **QUICK, summary=f"claim {self._namespace}")
@@ -193,12 +211,15 @@ class Owner:
             self._story.accept(request)
         return claim
 
-    def _declined(self, request: Request, claim: Claim) -> Outcome:
+    def _declined(self, request: Request, why: str, current: Outcome | None) -> Outcome:
         """A newer request had been accepted before: operators are shown how the preview really is."""
-        if claim.current is not None:
-            self._desk.remember(claim.current)
-            self._story.show(claim.current)
-        return self._outcome(request, "superseded", note=claim.note)
+        self._show(current)
+        return self._outcome(request, "superseded", note=why)
+
+    def _show(self, current: Outcome | None) -> None:
+        if current is not None:
+            self._desk.remember(current)
+            self._story.show(current)
 
     async def _extend(self, request: ExtendRequest) -> Outcome:
         """Neither an attempt nor stopped by one: it changes the record and the namespace's annotations, and nothing that runs."""
@@ -208,17 +229,17 @@ class Owner:
         except ActivityError as error:
             return self._outcome(request, "failed", diagnosis=explain(error))
         if not claim.accepted or claim.current is None:
-            return self._declined(request, claim)
+            return self._declined(request, claim.note, claim.current)
         self._story.show(claim.current)
         return claim.current
 
-    async def _keep(self, outcome: Outcome, good: Request | None = None) -> Outcome:
+    async def _keep(self, outcome: Outcome, good: Deployment | None = None) -> Outcome:
         """Writes the outcome into the record, where it outlives the namespace. Callers learn it even when that fails."""
         settlement = Settlement(
             namespace=self._namespace,
             outcome=outcome,
             requested_at=self._desk.newest_time,
-            good=good if outcome.state == "ready" and isinstance(good, DeployRequest) else None,
+            good=good if outcome.state == "ready" else None,
         )
         try:
             await workflow.execute_activity_method(RecordActivities.settle, settlement, **QUICK, summary=f"record: {outcome.state}")

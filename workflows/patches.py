@@ -7,5 +7,8 @@ every version. An ID goes when no history that old can be open or asked any more
 
 from typing import Final
 
+ADMITS: Final = "deploys-are-admitted"
+"""A deploy asks whether it may be before it is claimed and before it stops another; before, the caller was believed."""
+
 CANCEL_UNDOES: Final = "cancel-undoes-the-attempt"
 """A cancelled deploy removes the new preview that it made, or goes back to what was there; before, it only stopped."""

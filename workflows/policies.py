@@ -4,6 +4,7 @@ Transient errors are tried again with back-off until the bound; permanent ones (
 at once. Cancelled steps are awaited until they have really stopped, so that two attempts never write at the same time.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final, NotRequired, TypedDict
 
@@ -37,10 +38,10 @@ HEARTBEAT: Final = timedelta(seconds=10)
 """A worker that is lost is noticed after this long."""
 
 
-def _bounded(attempt: timedelta, whole: timedelta | None, *, waits: bool = False) -> Policy:
+def _bounded(attempt: timedelta, whole: timedelta | None, *, waits: bool = False, retry: RetryPolicy = RETRY) -> Policy:
     config = Policy(
         start_to_close_timeout=attempt,
-        retry_policy=RETRY,
+        retry_policy=retry,
         cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     )
     if whole is not None:
@@ -52,6 +53,9 @@ def _bounded(attempt: timedelta, whole: timedelta | None, *, waits: bool = False
 
 QUICK: Final = _bounded(timedelta(seconds=15), OUTAGE)
 """A few calls that answer at once."""
+
+ASK: Final = _bounded(timedelta(minutes=2), OUTAGE, waits=True, retry=replace(RETRY, maximum_interval=timedelta(seconds=30)))
+"""Questions to the forge, which counts them."""
 
 PREPARE: Final = _bounded(timedelta(minutes=3), OUTAGE, waits=True)
 """Calls that may first have to wait: for a namespace that is still Terminating, or for a lock."""

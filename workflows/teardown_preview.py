@@ -1,9 +1,12 @@
 """TeardownPreview: takes everything away that a pull request has, looks that it is gone, and says so item by item."""
 
+import asyncio
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from stack.baton import DEPLOY_WORKFLOW, TEARDOWN_WORKFLOW, Baton, Closing
+    from stack.claims import Claimable
     from stack.models import Claim, Outcome, Receipt, Removal, Request, TeardownRequest
     from workflows.concurrency import together
     from workflows.owner import CANCELLED, LongHistoryError, Owner
@@ -26,11 +29,19 @@ class TeardownPreview(Owner):
     async def run(self, baton: Baton) -> Closing:
         return await self._work()
 
-    def _is_overtaken(self) -> bool:
+    async def _until_overtaken(self, work: "asyncio.Task[Outcome]") -> None:
         """Half gone is no state to deploy into: a reopen waits."""
-        return False
+        await workflow.wait_condition(work.done)
 
-    async def _attempt(self, request: Request, claim: Claim) -> Outcome:
+    async def _admit(self, request: Request) -> Claimable:
+        """Nobody needs leave to take something away."""
+        return self._admitted(request)
+
+    def _admitted(self, request: Request) -> Claimable:
+        assert isinstance(request, TeardownRequest)
+        return request
+
+    async def _attempt(self, request: Claimable, claim: Claim) -> Outcome:
         assert isinstance(request, TeardownRequest)
         removal = Removal(request=request, namespace=self._namespace, generation=claim.generation)
         self._receiving = Receiving()
@@ -61,6 +72,6 @@ class TeardownPreview(Owner):
     def _receipt(self) -> Receipt | None:
         return self._receiving.receipt()
 
-    async def _take_back(self, request: Request, claim: Claim) -> Outcome:
+    async def _take_back(self, request: Claimable, claim: Claim) -> Outcome:
         """What is gone cannot be brought back."""
         return self._outcome(request, "cancelled", note=f"{CANCELLED}; the clean-up takes what is left")

@@ -13,7 +13,7 @@ from stack.manifests.network import network_policies, ways_elsewhere
 from stack.manifests.plain import to_yaml
 from stack.manifests.temporal import temporal_deployment, temporal_service, ui_ingress
 from stack.manifests.webapp import webapp_deployment, webapp_ingress, webapp_service
-from stack.models import Application, Attempt, DeployRequest, SecretsReport
+from stack.models import Application, Attempt, Deployment, SecretsReport
 from stack.names import DATABASE_CA, SERVER_CONFIG, namespace_for
 from stack.network_address import Address
 from stack.settings import Settings
@@ -67,7 +67,7 @@ def workload_objects(
     ]
 
 
-def render(request: DeployRequest, settings: Settings, database_ca: str | None = None) -> str:
+def render(request: Deployment, settings: Settings, database_ca: str | None = None) -> str:
     """The YAML of a first deploy of `request`, for a person. Secrets are named in it and never shown.
 
     PostgreSQL's address is that of `settings.database_pod_address`, and a placeholder where only the worker knows it.

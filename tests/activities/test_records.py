@@ -8,8 +8,9 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.records import RecordActivities
 from gateways.records import ClusterRecords
+from stack.claims import Claimable, Claiming, Settlement
 from stack.errors import ConflictError, ForeignNamespaceError, OutdatedError, RejectedError
-from stack.models import Claim, Claiming, DeployRequest, ExtendRequest, Good, Outcome, Record, Request, Settlement, State
+from stack.models import Claim, Deployment, ExtendRequest, Good, Outcome, Record, State
 from stack.names import ANNOTATION_EXPIRES_AT, ANNOTATION_PINNED, ANNOTATION_REPOSITORY, Names
 from stack.settings import Settings
 from tests.activities.conftest import HOME, namespace
@@ -24,7 +25,7 @@ def activities(records: ClusterRecords, cluster: FakeCluster) -> RecordActivitie
     return RecordActivities(records, cluster, Settings.from_env({}), clock=lambda: NOON)
 
 
-async def claim(activities: RecordActivities, request: Request) -> Claim:
+async def claim(activities: RecordActivities, request: Claimable) -> Claim:
     return await ActivityEnvironment().run(activities.claim, Claiming(namespace="pr-1", request=request))
 
 
@@ -151,7 +152,7 @@ async def test_a_record_that_cannot_be_read_says_so(records: ClusterRecords, clu
         await records.read(NAMES)
 
 
-async def settle_as(activities: RecordActivities, outcome: Outcome, good: DeployRequest | None = None) -> None:
+async def settle_as(activities: RecordActivities, outcome: Outcome, good: Deployment | None = None) -> None:
     await ActivityEnvironment().run(activities.settle, Settlement(namespace="pr-1", outcome=outcome, good=good))
 
 

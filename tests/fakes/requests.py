@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from stack.models import Attempt, DeployRequest, Removal, TeardownRequest
+from stack.models import Attempt, Deployment, Removal, TeardownRequest
 from stack.stackfile import Container, Readiness, StackFile, Temporal, Webapp, Worker
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -19,11 +19,9 @@ def stack_file() -> StackFile:
     )
 
 
-def deploy(
-    request_id: str = "d1", *, minutes: int = 0, commit: str = "abcdef1", repository: str = REPOSITORY, pr: int = 1
-) -> DeployRequest:
+def deploy(request_id: str = "d1", *, minutes: int = 0, commit: str = "abcdef1", repository: str = REPOSITORY, pr: int = 1) -> Deployment:
     """A deploy that the forge reported `minutes` after noon."""
-    return DeployRequest(
+    return Deployment(
         id=request_id,
         pr=pr,
         repository=repository,

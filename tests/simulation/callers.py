@@ -13,7 +13,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from cli.temporal import follow, send
 from stack.cleanup import CLEANUP_ID, CLEANUP_WORKFLOW, CleanupOptions, Report
-from stack.models import DeployRequest, ExtendRequest, Outcome, TeardownRequest
+from stack.models import Deployment, DeployRequest, ExtendRequest, Outcome, TeardownRequest
 from stack.names import Names, namespace_for
 from stack.stackfile import Container, Database, Readiness, Secrets, Smoke, StackFile, Temporal, Webapp, Worker
 from tests.fakes.requests import NOON, REPOSITORY
@@ -66,7 +66,7 @@ class Callers:
 
     def push(self, commit: str, *, minute: float, pr: int = 1, image: str = "web", patient: bool = True) -> Job:
         """A job for a commit that was pushed so many minutes after noon. `image`: `bad` and `crash` do not work."""
-        request = DeployRequest(
+        request = Deployment(
             id=f"r{len(self.jobs) + 1}",
             pr=pr,
             repository=REPOSITORY,

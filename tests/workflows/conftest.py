@@ -13,7 +13,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from cli.temporal import Handle, send
 from stack.baton import Closing
-from stack.models import DeployRequest, ExtendRequest, Good, Outcome, Request, TeardownRequest
+from stack.models import Deployment, DeployRequest, ExtendRequest, Good, Outcome, Request, TeardownRequest
 from stack.stackfile import StackFile
 from tests.temporal_namespace import ensure_namespace
 from tests.workflows.doubles import URLS, World
@@ -77,7 +77,7 @@ class Desk:
 
 def good(commit: str = "0000000") -> Good:
     """What runs well since before."""
-    request = DeployRequest(
+    request = Deployment(
         id="earlier",
         pr=7,
         repository="octo/shop",

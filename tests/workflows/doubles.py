@@ -8,20 +8,21 @@ from typing import Any
 
 from temporalio import activity
 
+from stack.admission import Admission, Admitting
+from stack.claims import Claiming, Settlement
 from stack.models import (
     Application,
     Attempt,
     Check,
     Claim,
-    Claiming,
     Good,
     Outcome,
     ReceiptItem,
     Removal,
     SecretsReport,
-    Settlement,
     Urls,
 )
+from stack.stackfile_choice import as_given
 
 MIDNIGHT = datetime(2026, 5, 5, tzinfo=UTC)
 URLS = Urls(webapp="http://pr-7.test", temporal_ui="http://temporal-pr-7.test")
@@ -41,6 +42,8 @@ class World:
         self.answers: dict[str, Callable[[], Any]] = {}
         self.good: Good | None = None
         """What every claim says to be running well."""
+        self.admitted: list[str] = []
+        """Commits of which was asked whether they may be deployed, in that order."""
         self.gates: dict[str, asyncio.Event] = {}
         self.begun: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
@@ -67,6 +70,19 @@ class World:
 
     def activities(self) -> list[Callable[..., Any]]:
         return [getattr(self, name) for name in STEPS]
+
+    @activity.defn(name="admit")
+    async def admit(self, admitting: Admitting) -> Admission:
+        """Not among the calls: it has no generation. A test answers for one commit, as `admit COMMIT`."""
+        commit = admitting.request.commit
+        self.admitted.append(commit)
+        self.begun[f"admit {commit}"].set()
+        while (gate := self.gates.get(f"admit {commit}")) and not gate.is_set():
+            activity.heartbeat(f"asking about {commit}")
+            await asyncio.sleep(0.02)
+        answer = self.answers.get(f"admit {commit}", lambda: as_given(admitting.request))
+        admission: Admission = answer()
+        return admission
 
     @activity.defn(name="claim")
     async def claim(self, claiming: Claiming) -> Claim:
@@ -153,6 +169,7 @@ class World:
 
 
 STEPS = (
+    "admit",
     "claim",
     "settle",
     "extend",

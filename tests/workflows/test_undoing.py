@@ -9,6 +9,7 @@ from temporalio.client import WorkflowFailureError
 from cli.temporal import Handle, follow
 from stack.errors import RejectedError
 from stack.models import Absence, Category, Check, DeployRequest, Diagnosis, Outcome, ReceiptItem
+from stack.stackfile_choice import as_given
 from tests.workflows.conftest import EVENING, Desk, good, outcome_of
 from tests.workflows.doubles import MIDNIGHT, URLS, World
 from workflows.attributes import PHASE, URL
@@ -60,7 +61,7 @@ async def test_a_first_attempt_checks_no_images_and_reports_no_absence(desk: Des
     outcome = outcome_of(await handle.result(), request)
     assert (outcome.state, outcome.temporal_away, outcome.expires_at) == ("ready", None, MIDNIGHT)
     assert "check_images:1" not in world.calls
-    assert world.settled[-1].good == request
+    assert world.settled[-1].good == as_given(request).request
 
 
 async def test_going_back_that_fails_says_both(desk: Desk, world: World) -> None:
