@@ -34,6 +34,7 @@ NO_LABEL = f"does not have the label {MANAGED_BY}={MANAGER}"
 ONE_ROLE = f"it gives only ClusterRole {STACK_ROLE}"
 NO_SUBRESOURCE = "no subresource such as"
 WHOLE_CLUSTER = "it belongs to the whole cluster"
+INSIDE = "a Service must be of type ClusterIP"
 AT_HOME = "it touches only what has the label"
 UNLABELLED = "it takes away the label"
 LESS_SECURE = f"the label {ENFORCE} must be restricted"
@@ -61,6 +62,11 @@ def pod(place: str, **security: object) -> dict[str, Any]:
 
 def config(place: str, labels: dict[str, str]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "tried", "namespace": place, "labels": labels}}
+
+
+def service(place: str, **spec: object) -> dict[str, Any]:
+    metadata = {"name": "tried", "namespace": place}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": [{"port": 80}], **spec}}
 
 
 def cannot(verb: str, resource: str) -> str:
@@ -124,6 +130,9 @@ BY_TOKEN = [
     creating("make a pod at home", pod(HOME), cannot("create", "pods")),
     tried("make a Deployment in kube-system", f"create deployment tried --image=x -n kube-system {DRY}", cannot("create", "deployments")),
     creating("make a privileged pod in a preview", pod(PREVIEW, privileged=True), "violates PodSecurity"),
+    creating("open a port on every node", service(PREVIEW, type="NodePort"), INSIDE),
+    creating("take an address that others use", service(PREVIEW, externalIPs=["192.0.2.1"]), INSIDE),
+    creating("lead to a name elsewhere", service(PREVIEW, type="ExternalName", externalName="kubernetes.default.svc"), INSIDE),
     tried("change its own Role", f"patch role deployer -n {HOME} -p {{}} {DRY}", cannot("get", "roles")),
     tried("run a program in a preview's pod", f"exec -n {PREVIEW} deploy/webapp -- true", 'resource "pods/exec"'),
     tried("run a program in kube-system", "exec -n kube-system any -- true", cannot("get", "pods")),
@@ -166,6 +175,7 @@ ALLOWED = [
     works("annotate a preview's namespace", f"annotate namespace {PREVIEW} tried=1 {DRY}"),
     works("bind itself in a preview's namespace", f"create -f - {DRY}", binding(PREVIEW)),
     works("make a ConfigMap in a preview", f"create -f - {DRY}", config(PREVIEW, {})),
+    works("make a Service in a preview", f"create -f - {DRY}", service(PREVIEW, selector={"app": "tried"})),
     works("make a ConfigMap of its own at home", f"create -f - {DRY}", config(HOME, LABELS)),
     works("delete a preview's Deployment", f"delete deployment webapp -n {PREVIEW} {DRY}"),
     works("delete a preview's namespace", f"delete namespace {PREVIEW} {DRY}"),

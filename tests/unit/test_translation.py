@@ -17,7 +17,8 @@ QUOTA = 'pods "a" is forbidden: exceeded quota: temporal-previews, requested: po
 POLICY = 'pods "a" is forbidden: violates PodSecurity "restricted:latest": privileged'
 CONFINED = (
     "namespaces \"kube-public\" is forbidden: ValidatingAdmissionPolicy 'temporal-previews-deployer' with binding "
-    "'temporal-previews-deployer' denied request: the deployer may not DELETE this: Namespace kube-public has no name of a preview, which is ^pr-[1-9][0-9]{0,8}$"
+    "'temporal-previews-deployer' denied request: "
+    "the deployer may not DELETE this: Namespace kube-public has no name of a preview, which is ^pr-[1-9][0-9]{0,8}$"
 )
 STARTING = 'configmaps "a" is forbidden: not yet ready to handle request'
 TERMINATING = 'configmaps "a" is forbidden: unable to create new content in namespace pr-1 because it is being terminated'
