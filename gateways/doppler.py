@@ -74,17 +74,17 @@ class Doppler:
             stop=stop_before_delay(PATIENCE_SECONDS),
             retry_error_callback=_last,
         )
-        answer: Answer = await asking(self._ask, name, token)
-        return answer
+        async with httpx.AsyncClient(timeout=REQUEST_SECONDS) as client:
+            answer: Answer = await asking(self._ask, client, name, token)
+            return answer
 
-    async def _ask(self, name: DopplerConfig, token: str) -> Answer:
+    async def _ask(self, client: httpx.AsyncClient, name: DopplerConfig, token: str) -> Answer:
         """Follows no redirect: the token goes to the address of the settings and nowhere else."""
         query = {"format": "json", "project": name.project, "config": name.config}
         headers = HEADERS | {"authorization": f"Bearer {token}"}
         try:
             async with (
                 asyncio.timeout(REQUEST_SECONDS),
-                httpx.AsyncClient(timeout=REQUEST_SECONDS) as client,
                 client.stream("GET", self._url + DOWNLOAD, params=query, headers=headers) as response,
             ):
                 return Answer(response, await _bounded(response, name))

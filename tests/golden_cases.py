@@ -9,6 +9,7 @@ from stack.loading import load_stack_file
 from stack.manifests import ApiObject, claim_objects, image_check_pod, new_images, template_job, to_dict, to_yaml, workload_objects
 from stack.models import Application, Attempt, Deployment, SecretsReport
 from stack.names import namespace_for
+from stack.network_address import Address
 from stack.settings import Settings
 
 FOLDER: Final = Path(__file__).parent
@@ -27,6 +28,8 @@ OUTSIDE: Final = Settings(
 """A worker outside the cluster, pages over plain HTTP: the local platform."""
 INSIDE: Final = Settings(namespace_template="{app}-pr-{pr}")
 """A worker inside a cluster that serves several repositories."""
+
+PRODUCTION: Final = Address(host="10.96.7.7", port=7233)
 
 SECRETS: Final = SecretsReport(keys=("STRIPE_KEY",), fingerprint="5f1d")
 ELSEWHERE: Final = SecretsReport(keys=("TEMPORAL_SERVER_ADDRESS",), fingerprint="a93c", sets_temporal_address=True)
@@ -59,9 +62,9 @@ def shop_workloads() -> Sequence[ApiObject]:
 
 
 def shop_elsewhere_workloads() -> Sequence[ApiObject]:
-    """The secrets say where the application's Temporal is."""
-    application = Application(attempt=attempt("shop"), secrets=ELSEWHERE)
-    return workload_objects(application, OUTSIDE, database_ca=None, database_address=("10.202.0.1", 5433))
+    """The secrets say where the application's Temporal is: a Service of the cluster."""
+    application, other = Application(attempt=attempt("shop"), secrets=ELSEWHERE), Address(host="temporal.staging.svc", port=7233)
+    return workload_objects(application, OUTSIDE, database_ca=None, database_address=("10.202.0.1", 5433), elsewhere=other)
 
 
 def forum_claim() -> Sequence[ApiObject]:
@@ -76,9 +79,10 @@ def forum_workloads() -> Sequence[ApiObject]:
 
 
 def forum_elsewhere_workloads() -> Sequence[ApiObject]:
-    """The same, with the address in a file of the Secret."""
-    application = Application(attempt=attempt("forum", INSIDE), secrets=ELSEWHERE)
-    return workload_objects(application, INSIDE, database_ca=CA, database_address=("postgresql.data.svc", 5432))
+    """The same, with the address in a file of the Secret: a name that may mean any address, but not production's."""
+    application, other = Application(attempt=attempt("forum", INSIDE), secrets=ELSEWHERE), Address(host="forum.tmprl.cloud", port=7233)
+    settings = INSIDE.model_copy(update={"production_addresses": (PRODUCTION,)})
+    return workload_objects(application, settings, database_ca=CA, database_address=("postgresql.data.svc", 5432), elsewhere=other)
 
 
 def shop_image_check() -> Sequence[ApiObject]:

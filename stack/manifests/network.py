@@ -73,7 +73,9 @@ def ways_elsewhere(blueprint: Blueprint) -> list[k8s.V1NetworkPolicy]:
     elsewhere = blueprint.elsewhere
     if elsewhere is None or elsewhere.is_loopback:
         return []
-    rule = egress(peer_called(elsewhere.host, without=blocks_of(blueprint.settings.production_addresses)), tcp(elsewhere.port))
+    settings = blueprint.settings
+    closed = [*blocks_of(settings.production_addresses), *map(str, settings.closed_cidrs)]
+    rule = egress(peer_called(elsewhere.host, without=closed), tcp(elsewhere.port))
     return [policy(blueprint, "allow-temporal-elsewhere", pods=k8s.V1LabelSelector(), types=["Egress"], egress_rules=[rule])]
 
 

@@ -13,7 +13,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.workloads import WorkloadActivities
 from gateways.cluster import View
 from gateways.records import ClusterRecords
-from stack.errors import OutdatedError, UnavailableError
+from stack.errors import OutdatedError, SecretSourceError, UnavailableError
 from stack.manifests.blueprint import Postgres
 from stack.models import Absence, Application, Category, Check, SecretsReport
 from stack.settings import Settings
@@ -70,6 +70,39 @@ async def test_once_more_changes_nothing(activities: WorkloadActivities, cluster
     before = await cluster.list_objects("Deployment", "pr-1")
     await environment().run(activities.apply_stack, application())
     assert await cluster.list_objects("Deployment", "pr-1") == before
+
+
+def says(cluster: FakeCluster, address: str) -> None:
+    """The Secret of the application, as the step before has written it."""
+    data = {"TEMPORAL_SERVER_ADDRESS": b64encode(address.encode()).decode()}
+    cluster.put({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "app-secrets", "namespace": "pr-1"}, "data": data})
+
+
+async def test_one_way_leads_to_a_temporal_elsewhere_and_is_closed_when_it_is_not_needed_any_more(
+    activities: WorkloadActivities, cluster: FakeCluster, records: ClusterRecords
+) -> None:
+    says(cluster, "10.1.2.3:17233")
+    elsewhere = Application(attempt=attempt(), secrets=SecretsReport(sets_temporal_address=True))
+    await environment().run(activities.apply_stack, elsewhere)
+    way = await cluster.read("NetworkPolicy", "allow-temporal-elsewhere", "pr-1")
+    assert way is not None
+    assert way["spec"]["egress"] == [{"to": [{"ipBlock": {"cidr": "10.1.2.3/32"}}], "ports": [{"port": 17233, "protocol": "TCP"}]}]
+    await accept(records, 2)
+    await environment().run(activities.apply_stack, application(generation=2))
+    assert await cluster.read("NetworkPolicy", "allow-temporal-elsewhere", "pr-1") is None
+
+
+async def test_an_address_that_somebody_wrote_into_the_secret_meanwhile_opens_no_way_to_production(
+    cluster: FakeCluster, records: ClusterRecords, postgres: Postgres
+) -> None:
+    cluster.put(namespace())
+    says(cluster, "10.9.9.9:7233")
+    settings = Settings.from_env({"PREVIEWS_PRODUCTION_ADDRESSES": "10.9.9.9:7233"})
+    activities = WorkloadActivities(cluster, records, settings, postgres)
+    elsewhere = Application(attempt=attempt(), secrets=SecretsReport(sets_temporal_address=True))
+    with pytest.raises(SecretSourceError, match="it leads to the production Temporal"):
+        await environment().run(activities.apply_stack, elsewhere)
+    assert not [call for call in cluster.calls if call.startswith("apply")]
 
 
 async def test_an_outdated_attempt_applies_nothing(activities: WorkloadActivities, cluster: FakeCluster, records: ClusterRecords) -> None:

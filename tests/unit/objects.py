@@ -5,6 +5,7 @@ from typing import Any
 
 from stack.manifests import claim_objects, to_dict, workload_objects
 from stack.models import Application, Attempt, SecretsReport
+from stack.network_address import Address
 from stack.settings import Settings
 from tests.golden_cases import NOW, OUTSIDE, SECRETS
 
@@ -12,9 +13,12 @@ ADDRESS = ("10.202.0.1", 5433)
 Plain = dict[str, Any]
 
 
-def workloads(stack: Attempt, secrets: SecretsReport = SECRETS) -> list[Plain]:
+def workloads(
+    stack: Attempt, secrets: SecretsReport = SECRETS, *, elsewhere: Address | None = None, installation: Settings = OUTSIDE
+) -> list[Plain]:
     application = Application(attempt=stack, secrets=secrets)
-    return [to_dict(obj) for obj in workload_objects(application, OUTSIDE, database_ca=None, database_address=ADDRESS)]
+    objects = workload_objects(application, installation, database_ca=None, database_address=ADDRESS, elsewhere=elsewhere)
+    return [to_dict(obj) for obj in objects]
 
 
 def claim(stack: Attempt, installation: Settings = OUTSIDE, host: str = ADDRESS[0]) -> list[Plain]:

@@ -1,6 +1,7 @@
 """The objects of a stack: the golden YAML, and the rules that must hold whatever the YAML looks like."""
 
 from datetime import timedelta
+from ipaddress import IPv4Network
 
 import pytest
 import yaml
@@ -8,6 +9,7 @@ import yaml
 from stack.manifests import render, template_job_name
 from stack.manifests.server import SMALL
 from stack.models import SecretsReport
+from stack.network_address import Address
 from stack.settings import Settings
 from tests.golden_cases import CASES, GOLDEN, OUTSIDE, attempt, plain, rendered
 from tests.unit.objects import Plain, claim, containers, one, pod_specs, variables, workloads
@@ -110,7 +112,7 @@ def policies(objects: list[Plain]) -> dict[str, Plain]:
     return {obj["metadata"]["name"]: obj["spec"] for obj in objects if obj["kind"] == "NetworkPolicy"}
 
 
-@pytest.mark.parametrize("case", ["shop-claim", "forum-claim"])
+@pytest.mark.parametrize("case", ["shop-claim", "forum-claim", "shop-elsewhere-workloads", "forum-elsewhere-workloads"])
 def test_no_rule_admits_everybody(case: str) -> None:
     """A rule without `from` or `to` matches all: what comes of `var_from`, which the client drops without a word."""
     for name, spec in policies(plain(case)).items():
@@ -171,6 +173,43 @@ def test_a_deployer_inside_the_cluster_is_its_pods_in_the_home_namespace() -> No
 def test_postgresql_is_reached_at_its_port(host: str, peer: Plain) -> None:
     spec = policies(claim(attempt("shop"), host=host))["allow-postgresql"]
     assert spec["egress"] == [{"to": [peer], "ports": [{"port": 5432, "protocol": "TCP"}]}]
+
+
+CLOSED = Settings(
+    production_addresses=(Address(host="10.96.7.7", port=7233), Address(host="fd00::7", port=7233), Address(host="t.live.svc", port=7233)),
+    closed_cidrs=(IPv4Network("203.0.113.0/24"),),
+)
+LEFT_OUT = ["169.254.0.0/16", "10.96.7.7/32", "203.0.113.0/24"]
+
+
+@pytest.mark.parametrize(
+    ("host", "peer"),
+    [
+        pytest.param("10.1.2.3", {"ipBlock": {"cidr": "10.1.2.3/32"}}, id="an address is exact"),
+        pytest.param("fd00::5", {"ipBlock": {"cidr": "fd00::5/128"}}, id="so is one of IPv6"),
+        pytest.param(
+            "temporal.staging.svc.cluster.local",
+            {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "staging"}}},
+            id="a Service's namespace is in its name",
+        ),
+        pytest.param(
+            "acme.tmprl.cloud", {"ipBlock": {"cidr": "0.0.0.0/0", "except": LEFT_OUT}}, id="another name may mean anything that is not closed"
+        ),
+    ],
+)
+def test_a_temporal_elsewhere_is_reached_at_its_port_by_one_rule(host: str, peer: Plain) -> None:
+    found = policies(workloads(attempt("shop"), elsewhere=Address(host=host, port=17233), installation=CLOSED))
+    assert list(found) == ["allow-temporal-elsewhere"]
+    assert found["allow-temporal-elsewhere"] == {
+        "podSelector": {},
+        "policyTypes": ["Egress"],
+        "egress": [{"to": [peer], "ports": [{"port": 17233, "protocol": "TCP"}]}],
+    }
+
+
+@pytest.mark.parametrize("elsewhere", [None, Address(host="localhost", port=7233), Address(host="127.0.0.1", port=7233)])
+def test_to_nowhere_and_to_itself_no_way_is_opened(elsewhere: Address | None) -> None:
+    assert policies(workloads(attempt("shop"), elsewhere=elsewhere)) == {}
 
 
 def test_only_the_temporal_pod_reaches_postgresql_when_the_app_has_no_database() -> None:
