@@ -17,6 +17,7 @@ from tests.confinement import USERNAME, names_expression
 from tests.e2e.test_rights import BY_TOKEN, WHATEVER_IT_HOLDS
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "cluster"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "security.md"
 OBJECTS = [obj for file in sorted(FOLDER.glob("*.yaml")) for obj in yaml.safe_load_all(file.read_text())]
 HOME = Settings.from_env({}).home_namespace
 TEMPLATE = Settings.from_env({}).namespace_template
@@ -131,3 +132,11 @@ def test_the_policy_knows_our_names() -> None:
 def test_each_rule_of_the_policy_has_a_case_on_a_real_cluster(rule: dict[str, str]) -> None:
     asked = {str(case.values[2]) for case in [*BY_TOKEN, *WHATEVER_IT_HOLDS]}
     assert [refusal for refusal in asked if refusal in rule["messageExpression"]]
+
+
+def test_each_refusal_that_the_documentation_names_has_a_case() -> None:
+    section = DOCUMENT.read_text().partition("## What the deployer may do in the cluster\n")[2].partition("\n## ")[0]
+    rows = [line.split("|") for line in section.splitlines() if line.startswith("|")][2:]
+    named = {word for row in rows for word in re.findall("`([^`]+)`", row[3])}
+    assert len(rows) > 5
+    assert named <= {str(case.id) for case in [*BY_TOKEN, *WHATEVER_IT_HOLDS]}
