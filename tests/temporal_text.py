@@ -1,37 +1,56 @@
 """What Temporal keeps, as text that can be searched."""
 
-import base64
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TypeVar
 
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
+from temporalio.api.common.v1 import Payload, SearchAttributes
+from temporalio.api.history.v1 import MarkerRecordedEventAttributes
+from temporalio.converter import PayloadCodec
 
-SEARCHABLE = {"searchAttributes", "upsertWorkflowSearchAttributesEventAttributes"}
-"""Fields by which Temporal finds runs, and so must be able to read."""
-
-
-def text_of(message: Message, *, without: frozenset[str] | set[str] = frozenset()) -> str:
-    """A message as JSON and, in plain text, the data of each of its payloads; fields of these names are left out."""
-    shown = _without(MessageToDict(message), without)
-    return "\n".join([json.dumps(shown, ensure_ascii=False), *_payloads(shown)])
+M = TypeVar("M", bound=Message)
 
 
-def _without(shown: Any, names: frozenset[str] | set[str]) -> Any:
-    if isinstance(shown, dict):
-        return {name: _without(value, names) for name, value in shown.items() if name not in names}
-    return [_without(value, names) for value in shown] if isinstance(shown, list) else shown
+def text_of(message: Message, *, searchable: bool = True) -> str:
+    """A message as JSON and, in plain text, its payloads; on request without search attributes, which Temporal must be able to read."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    if not searchable:
+        for attributes in all_of(SearchAttributes, copy):
+            attributes.Clear()
+    shown = json.dumps(MessageToDict(copy), ensure_ascii=False)
+    return "\n".join([shown, *(payload.SerializeToString().decode(errors="replace") for payload in all_of(Payload, copy))])
 
 
-def _payloads(shown: Any) -> Iterator[str]:
-    """The decoded data of every payload, however deep."""
-    if isinstance(shown, dict):
-        if isinstance(shown.get("data"), str) and "metadata" in shown:
-            yield base64.b64decode(shown["data"]).decode(errors="replace")
-            yield from (base64.b64decode(value).decode(errors="replace") for value in shown["metadata"].values())
-        for value in shown.values():
-            yield from _payloads(value)
-    elif isinstance(shown, list):
-        for value in shown:
-            yield from _payloads(value)
+async def decode(message: Message, codec: PayloadCodec) -> None:
+    """Decodes all payloads in place."""
+    for payload in payloads(message):
+        payload.CopyFrom((await codec.decode([payload]))[0])
+
+
+def payloads(message: Message) -> Iterator[Payload]:
+    """All that a codec sees: no search attributes, and no marker, by which the SDK itself keeps a patch's id."""
+    if isinstance(message, Payload):
+        yield message
+    elif not isinstance(message, SearchAttributes | MarkerRecordedEventAttributes):
+        for part in parts(message):
+            yield from payloads(part)
+
+
+def parts(message: Message) -> Iterator[Message]:
+    """The messages in a message: single ones, those of lists and those of maps."""
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        found = value.values() if field.message_type.GetOptions().map_entry else value if field.is_repeated else [value]
+        yield from (part for part in found if isinstance(part, Message))
+
+
+def all_of(kind: type[M], message: Message) -> Iterator[M]:
+    """The messages of one kind in a message, itself included."""
+    if isinstance(message, kind):
+        yield message
+    for part in parts(message):
+        yield from all_of(kind, part)

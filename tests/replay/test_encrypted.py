@@ -1,14 +1,10 @@
 """The committed histories as they would be had everything been encrypted: today's code replays them all the same."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from google.protobuf.message import Message
-from temporalio.api.common.v1 import Payload, SearchAttributes
 from temporalio.api.failure.v1 import Failure
-from temporalio.api.history.v1 import MarkerRecordedEventAttributes
 from temporalio.client import WorkflowHistory
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
@@ -17,6 +13,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from gateways.encryption import Encryption, data_converter
 from stack.payload_keys import PayloadKeys
 from tests.replay.test_replay import HISTORIES, history
+from tests.temporal_text import all_of, payloads
 from worker import PASSED_THROUGH
 from workflows.cleanup_stale_previews import CleanupStalePreviews
 from workflows.deploy_preview import DeployPreview
@@ -40,7 +37,7 @@ async def test_an_encrypted_run_replays_after_a_rotation(path: Path) -> None:
 
 async def encrypted_history(plain: WorkflowHistory) -> WorkflowHistory:
     for event in plain.events:
-        for failure in failures(event):
+        for failure in all_of(Failure, event):
             move_text(failure)
         found = list(payloads(event))
         for payload, encrypted in zip(found, await Encryption(OLD).encode(found), strict=True):
@@ -53,28 +50,3 @@ def move_text(failure: Failure) -> None:
     words = {"message": failure.message, "stack_trace": failure.stack_trace}
     failure.encoded_attributes.CopyFrom(pydantic_data_converter.payload_converter.to_payloads([words])[0])
     failure.message, failure.stack_trace = "Encoded failure", ""
-
-
-def payloads(message: Message) -> Iterator[Payload]:
-    """All that a codec sees: no search attributes, and no marker, by which the SDK itself keeps a patch's id."""
-    if isinstance(message, Payload):
-        yield message
-    elif not isinstance(message, SearchAttributes | MarkerRecordedEventAttributes):
-        for part in parts(message):
-            yield from payloads(part)
-
-
-def failures(message: Message) -> Iterator[Failure]:
-    if isinstance(message, Failure):
-        yield message
-    for part in parts(message):
-        yield from failures(part)
-
-
-def parts(message: Message) -> Iterator[Message]:
-    """The messages in a message: single ones, those of lists and those of maps."""
-    for field, value in message.ListFields():
-        if field.message_type is None:
-            continue
-        found = value.values() if field.message_type.GetOptions().map_entry else value if field.is_repeated else [value]
-        yield from (part for part in found if isinstance(part, Message))

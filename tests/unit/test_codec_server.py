@@ -153,7 +153,7 @@ async def test_no_json_makes_it_fail(body: Any) -> None:
 
 def test_everything_that_is_missing_is_told_at_once() -> None:
     with pytest.raises(InvalidInputError) as caught:
-        codec_server(Settings())
+        codec_server(Settings.from_env({}))
     assert caught.value.problems == [
         "PREVIEWS_PAYLOAD_KEYS_FILE is missing",
         "PREVIEWS_CODEC_TOKEN_FILE is missing",

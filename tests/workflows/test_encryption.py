@@ -13,7 +13,7 @@ from stack.errors import UnavailableError
 from stack.models import Category, Check, Diagnosis
 from stack.payload_keys import PayloadKeys
 from tests.temporal_namespace import ensure_namespace
-from tests.temporal_text import SEARCHABLE, text_of
+from tests.temporal_text import text_of
 from tests.workflows.conftest import TESTS, Desk, outcome_of
 from tests.workflows.doubles import World
 from tests.workflows.test_rolling import worker
@@ -88,9 +88,9 @@ def fail_twice(world: World) -> None:
 
 async def what_is_kept(client: Client, handle: Handle) -> str:
     """All events, and what a look at the run tells."""
-    events = [text_of(event, without=SEARCHABLE) async for event in client.get_workflow_handle(handle.id).fetch_history_events()]
+    events = [text_of(event, searchable=False) async for event in client.get_workflow_handle(handle.id).fetch_history_events()]
     return "\n".join([*events, await described(client, handle)])
 
 
 async def described(client: Client, handle: Handle) -> str:
-    return text_of((await client.get_workflow_handle(handle.id).describe()).raw_description, without=SEARCHABLE)
+    return text_of((await client.get_workflow_handle(handle.id).describe()).raw_description, searchable=False)
