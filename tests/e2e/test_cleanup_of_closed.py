@@ -1,21 +1,13 @@
 """A pull request whose closing nobody told us of: the clean-up asks the forge, here a stand-in for GitHub over real HTTP."""
 
-import asyncio
-import os
-import signal
-import subprocess
-import sys
-import threading
-import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
 
 import pytest
 
-from tests.e2e.platform import REPOSITORY, ROOT, Footprint, Preview, starter
+from tests.e2e.own_worker import own_worker, served
+from tests.e2e.platform import REPOSITORY, Footprint, Preview, starter
 from tests.fakes.github import TOKEN, Fault, GitHub, running
 
 
@@ -38,41 +30,8 @@ def forge(tmp_path: Path) -> Iterator[Forge]:
     """With a worker of its own on a task queue of its own: the platform's worker has no token."""
     token = tmp_path / "token"
     token.write_text(TOKEN)
-    with _served() as github:
-        environment = {
-            "PREVIEWS_TASK_QUEUE": f"closed-{uuid.uuid4().hex[:8]}",
-            "PREVIEWS_FORGE_URL": github.url,
-            "PREVIEWS_FORGE_TOKEN_FILE": str(token),
-        }
-        worker = subprocess.Popen(
-            [sys.executable, str(ROOT / "worker.py")], env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
-            yield Forge(github, environment)
-        finally:
-            worker.send_signal(signal.SIGTERM)
-            assert worker.wait(40) == 0
-
-
-@contextmanager
-def _served() -> Iterator[GitHub]:
-    """The stand-in in a thread with a loop of its own, while the test waits for programs."""
-    served: Queue[tuple[GitHub, asyncio.AbstractEventLoop, asyncio.Event]] = Queue()
-
-    async def serve() -> None:
-        stop = asyncio.Event()
-        async with running() as github:
-            served.put((github, asyncio.get_running_loop(), stop))
-            await stop.wait()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    github, loop, stop = served.get(timeout=10)
-    try:
-        yield github
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
+    with served(running) as github, own_worker(PREVIEWS_FORGE_URL=github.url, PREVIEWS_FORGE_TOKEN_FILE=str(token)) as environment:
+        yield Forge(github, environment)
 
 
 def test_a_closed_pull_request_loses_its_preview_and_an_open_one_keeps_it(forge: Forge, new_preview: Callable[[], Preview]) -> None:

@@ -193,7 +193,9 @@ LEFT_OUT = ["169.254.0.0/16", "10.96.7.7/32", "203.0.113.0/24"]
             id="a Service's namespace is in its name",
         ),
         pytest.param(
-            "acme.tmprl.cloud", {"ipBlock": {"cidr": "0.0.0.0/0", "except": LEFT_OUT}}, id="another name may mean anything that is not closed"
+            "acme.tmprl.cloud",
+            {"ipBlock": {"cidr": "0.0.0.0/0", "except": LEFT_OUT}},
+            id="another name may mean anything that is not closed",
         ),
     ],
 )
