@@ -1,5 +1,5 @@
-"""Secrets from Doppler, here a stand-in over real HTTP: they arrive byte for byte, a changed one replaces the pods, and the application works
-at the address that is among them."""
+"""Secrets from Doppler, here a stand-in over real HTTP: they arrive byte for byte, a changed one replaces the pods, and the application
+works at the address that is among them."""
 
 import json
 import os
