@@ -58,9 +58,7 @@ def _require_sizes(values: Mapping[str, str], secrets: Secrets) -> None:
         raise _unusable(secrets, f"a NUL or half a character is in: {', '.join(broken)}", "no environment can hold that")
     sizes = {name: len(value.encode()) for name, value in values.items()}
     if sum(sizes.values()) > SIZE_LIMIT:
-        raise _unusable(
-            secrets, "its values are larger than 1 MiB together", "a Secret holds no more: leave out what is not needed"
-        )
+        raise _unusable(secrets, "its values are larger than 1 MiB together", "a Secret holds no more: leave out what is not needed")
     long = sorted(name for name, size in sizes.items() if len(name) + size + 2 > VARIABLE_LIMIT)
     if long and secrets.as_ == "env":
         raise _unusable(secrets, f"longer than 128 KiB: {', '.join(long)}", "no variable can be: write `as: files` in the stack file")
