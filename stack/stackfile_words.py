@@ -56,6 +56,33 @@ EXPECTED: Final = {
     "internet": "true or false",
 }
 """Key of the stack file → what a value must be like. A test holds it against the models."""
+POWERS: Final = {
+    "allowPrivilegeEscalation",
+    "capabilities",
+    "hostAliases",
+    "hostIPC",
+    "hostNetwork",
+    "hostPID",
+    "hostPath",
+    "hostPort",
+    "hostUsers",
+    "namespace",
+    "nodeName",
+    "nodeSelector",
+    "privileged",
+    "procMount",
+    "runAsRoot",
+    "runAsUser",
+    "securityContext",
+    "serviceAccount",
+    "serviceAccountName",
+    "tolerations",
+    "volumeMounts",
+    "volumes",
+}
+"""Kubernetes' words for more than a preview has. Each is an unknown key; whoever writes it should not be told of one that looks like it."""
+POWERLESS: Final = "no stack file can ask for this: containers run unprivileged, with nothing of their node, in a namespace of their own"
+
 ITEM: Final = "a mapping with at least `name` and `image`"
 """The same for one element of `containers`."""
 
@@ -98,6 +125,8 @@ def _shown(value: object, path: Path, document: Document) -> str:
 
 
 def _unknown(path: Path) -> str:
+    if str(path[-1]) in POWERS:
+        return POWERLESS
     known = known_keys(path[:-1])
     near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
     return f"unknown key; did you mean {near[0]}?" if near else f"unknown key; known here: {', '.join(known)}"

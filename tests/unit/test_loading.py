@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from stack.errors import InvalidInputError
 from stack.stackfile import StackFile
-from stack.stackfile_words import EXPECTED, known_keys
+from stack.stackfile_words import EXPECTED, POWERLESS, known_keys
 from tests.unit.stack_text import GOOD, load, spoilt
 
 ROOT = Path(__file__).parents[2]
@@ -240,6 +240,40 @@ BAD = {
         "YAML reads `7` as a number, but text is expected",
     ),
     "a Secret of another namespace": (("file: shop.env", "secret: kube-system/shop"), "write the name of a Secret in the deployer's own"),
+    "a privileged container": (("user: 1000", "privileged: true"), f"line 13: webapp.containers.0.privileged: {POWERLESS}"),
+    "a security context": (
+        ("user: 1000", "securityContext: {privileged: true, capabilities: {add: [SYS_ADMIN]}}"),
+        f"line 13: webapp.containers.0.securityContext: {POWERLESS}",
+    ),
+    "a folder of the node": (("writable: [/tmp]", "volumes: [{hostPath: /}]"), f"line 14: webapp.containers.0.volumes: {POWERLESS}"),
+    "a folder of the node by itself": (("writable: [/tmp]", "hostPath: /"), f"line 14: webapp.containers.0.hostPath: {POWERLESS}"),
+    "a port of the node": (("port: 8080", "port: 8080\n      hostPort: 80"), f"line 10: webapp.containers.0.hostPort: {POWERLESS}"),
+    "a port of the node in Kubernetes' words": (
+        ("port: 8080", "port: 8080\n      ports: [{hostPort: 80}]"),
+        "line 10: webapp.containers.0.ports: unknown key",
+    ),
+    "the network of the node": (("webapp:\n", "webapp:\n  hostNetwork: true\n"), f"line 4: webapp.hostNetwork: {POWERLESS}"),
+    "the processes of the node": (("webapp:\n", "webapp:\n  hostPID: true\n"), f"line 4: webapp.hostPID: {POWERLESS}"),
+    "another namespace": (("app: shop", "app: shop\nnamespace: kube-system"), f"line 2: namespace: {POWERLESS}"),
+    "a service account": (("    image: worker", "    image: worker\n    serviceAccountName: deployer"), f"serviceAccountName: {POWERLESS}"),
+    "an app that is a path to another namespace": (("app: shop", "app: ../kube-system"), "line 1: app: `../kube-system` cannot be used"),
+    "a network of other namespaces": (("ttl: 72h", "network: {namespaces: [kube-system]}"), "line 24: network.namespaces: unknown key"),
+    "a required key that begins with a digit": (("[GREETING_SECRET]", "[1KEY]"), "write a list of names of environment variables"),
+    "a required key with an equals sign": (("[GREETING_SECRET]", '["A=B"]'), "write a list of names of environment variables"),
+    "an env name with an equals sign": (("APP_ENV: preview", '"A=B": x'), "env.A=B: is not the name of an environment variable"),
+    "forks with the team's own source": (
+        ("as: env, req", "forks: {file: shop.env}, as: env, req"),
+        "line 23: secrets.forks: is the file shop.env, the team's own; name one whose values strangers may have",
+    ),
+    "forks without a source": (("as: env, req", "forks: {}, as: env, req"), "line 23: secrets.forks: names no source"),
+    "forks with two sources": (
+        ("as: env, req", "forks: {file: f.env, secret: s}, as: env, req"),
+        "line 23: secrets.forks.secret: `file` is there as well",
+    ),
+    "forks with keys of their own": (
+        ("as: env, req", "forks: {file: f.env, required: [A]}, as: env, req"),
+        "line 23: secrets.forks.required: unknown key",
+    ),
     "a required key that is no variable": (("[GREETING_SECRET]", "[GREETING-SECRET]"), "write a list of names of environment variables"),
     "more connections than a server has": (("connections: 5", "connections: 1000"), "write a whole number from 1 to 100"),
 }
