@@ -116,6 +116,33 @@ def test_a_stack_file_that_cannot_be_read_is_invalid_input(capsys: pytest.Captur
     assert "/no/such/file" in capsys.readouterr().err
 
 
+WITHOUT = {
+    "deploy, where the app chooses the namespace": ("deploy", {"PREVIEWS_NAMESPACE_TEMPLATE": "{app}-{pr}"}, "named {app}-{pr} here"),
+    "render": ("render", {}, "there is no preview.yaml here"),
+}
+
+
+@pytest.mark.parametrize("name", WITHOUT)
+def test_a_stack_file_that_is_needed_here_must_be_here(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command, environment, told = WITHOUT[name]
+    assert main([command, "--pr", "1", "--repo", "octo/shop", "--sha", "abcdef1"], environment) == Exit.INVALID
+    assert told in capsys.readouterr().err
+
+
+def test_without_a_stack_file_here_the_worker_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    assert main(["deploy", "--pr", "1", "--repo", "octo/shop", "--sha", "abcdef1"], {}) == Exit.UNREACHABLE
+    (tmp_path / "preview.yaml").write_text("app: [")
+    assert main(["deploy", "--pr", "1", "--repo", "octo/shop", "--sha", "abcdef1"], {}) == Exit.INVALID
+    assert "preview.yaml, line 2" in capsys.readouterr().err
+
+
 def test_settings_that_cannot_be_used_are_invalid_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert (
         main(["status", "--pr", "1"], {"PREVIEWS_NAMESPACE_TEMPLATE": "previews", "PREVIEWS_COLOUR": "red", "PREVIEWS_TEST_X": "y"})

@@ -203,6 +203,15 @@ def test_problems_of_all_options_and_of_the_stack_file_are_told_at_once() -> Non
     assert all(problem.startswith(beginning) for problem, beginning in zip(problems, beginnings, strict=True))
 
 
+def test_without_a_stack_file_the_worker_reads_it_and_images_are_matched_there() -> None:
+    request = deploy(replace(WORDS, stack_text=None, images=("anything=shop/webapp:1",)))
+    assert (request.stack, request.images) == (None, {"anything": "shop/webapp:1"})
+
+
+def test_an_empty_stack_file_is_not_the_same_as_none() -> None:
+    assert problems_of(replace(WORDS, stack_text=""))
+
+
 def test_a_teardown_needs_neither_commit_nor_stack_file() -> None:
     request = teardown(replace(CLOSING, reason="merged", requested_at="2026-05-04T11:00:00Z"))
     assert (request.pr, request.reason, request.requested_at) == (7, "merged", NOW - timedelta(hours=1))
