@@ -14,6 +14,7 @@ from stack.manifests.blueprint import Blueprint
 from stack.manifests.labels import component_labels, namespace_called, object_meta, pods_of, select
 from stack.names import DEPLOYER, FRONTEND_PORT, TEMPORAL, UI_PORT, WEBAPP
 from stack.network_address import Address, service_namespace
+from stack.settings import Settings
 
 NOT_THE_INTERNET: Final = [
     "0.0.0.0/8",
@@ -30,7 +31,7 @@ NOT_THE_INTERNET: Final = [
     "240.0.0.0/4",
 ]
 """Private, shared, loopback, link-local, protocol and reserved blocks (RFC 6890): the cluster's API, nodes, metadata services and the
-production Temporal are there, and clouds number pods from all of them. 168.63.129.16 looks public and is Azure's service for its machines."""
+production Temporal are there, and clouds number pods from all of them. 168.63.129.16 looks public and is Azure's, for its machines."""
 LINK_LOCAL: Final = ["169.254.0.0/16"]
 EVERYWHERE: Final = "0.0.0.0/0"
 """IPv4 only: with the default denial nothing leaves by IPv6."""
@@ -73,10 +74,13 @@ def ways_elsewhere(blueprint: Blueprint) -> list[k8s.V1NetworkPolicy]:
     elsewhere = blueprint.elsewhere
     if elsewhere is None or elsewhere.is_loopback:
         return []
-    settings = blueprint.settings
-    closed = [*blocks_of(settings.production_addresses), *map(str, settings.closed_cidrs)]
-    rule = egress(peer_called(elsewhere.host, without=closed), tcp(elsewhere.port))
+    rule = egress(peer_called(elsewhere.host, without=closed_blocks(blueprint.settings)), tcp(elsewhere.port))
     return [policy(blueprint, "allow-temporal-elsewhere", pods=k8s.V1LabelSelector(), types=["Egress"], egress_rules=[rule])]
+
+
+def closed_blocks(settings: Settings) -> list[str]:
+    """What the installation keeps from previews wherever it is: production, by number, and what else it names."""
+    return [*blocks_of(settings.production_addresses), *map(str, settings.closed_cidrs)]
 
 
 def blocks_of(addresses: Iterable[Address]) -> list[str]:
@@ -102,7 +106,7 @@ def peer_called(host: str, *, without: Iterable[str] = ()) -> k8s.V1NetworkPolic
 
 def allow_internet(blueprint: Blueprint) -> k8s.V1NetworkPolicy:
     """All of the public internet, because the stack file says so. The installation says what else is not of it."""
-    closed = [*NOT_THE_INTERNET, *map(str, blueprint.settings.closed_cidrs)]
+    closed = [*NOT_THE_INTERNET, *closed_blocks(blueprint.settings)]
     rule = k8s.V1NetworkPolicyEgressRule(to=[address_block(EVERYWHERE, closed)])
     return policy(blueprint, "allow-internet", pods=k8s.V1LabelSelector(), types=["Egress"], egress_rules=[rule])
 

@@ -52,7 +52,7 @@ def test_what_the_ingress_controller_is_told_stands_on_both_pages(name: str) -> 
     assert ingress["metadata"]["annotations"] == GUARD | {"previews.temporal.io/generation": "7"}
 
 
-def test_an_installation_s_own_public_addresses_are_not_the_internet() -> None:
-    installation = Settings.from_env({"PREVIEWS_CLOSED_CIDRS": "203.0.113.0/24"})
+def test_an_installation_s_own_public_addresses_and_production_s_are_not_the_internet() -> None:
+    installation = Settings.from_env({"PREVIEWS_CLOSED_CIDRS": "203.0.113.0/24", "PREVIEWS_PRODUCTION_ADDRESSES": "198.51.100.7:7233"})
     block = one(claim(attempt("shop"), installation), "NetworkPolicy", "allow-internet")["spec"]["egress"][0]["to"][0]["ipBlock"]
-    assert {"203.0.113.0/24", "168.63.129.16/32"} <= set(block["except"])
+    assert {"203.0.113.0/24", "198.51.100.7/32", "168.63.129.16/32"} <= set(block["except"])
