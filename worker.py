@@ -96,7 +96,7 @@ async def build_activities(settings: Settings, resources: AsyncExitStack) -> lis
     cluster = await KubernetesCluster.connect(settings.kubeconfig)
     resources.push_async_callback(cluster.close)
     url_file, _ = readable(required(settings.database_url_file, "database_url_file"), "database_url_file")
-    server = PostgresServer(url_file, settings.database_ca_file)
+    server = PostgresServer(url_file, settings.database_ca_file, settings.database_connections)
     postgres = as_pods_see_it(server, settings)
     records, frontends = ClusterRecords(cluster, settings.home_namespace), TemporalFrontends()
     templates = JobTemplates(PostgresTemplates(server), cluster, frontends, settings, postgres)

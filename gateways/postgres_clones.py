@@ -75,7 +75,7 @@ async def hand_over(server: PostgresServer, clone: Clone, template_role: str) ->
     """Everything inside becomes the owner's. temporal-server looks its schema version up by the database's name."""
     with translated(f"hand over database {clone.name}"):
         async with server.connect(clone.name) as connection, connection.transaction():
-            await connection.execute("UPDATE schema_version SET db_name = current_database()")
+            await connection.execute("UPDATE public.schema_version SET db_name = current_database()")
             await run(connection, "REASSIGN OWNED BY {} TO {}", template_role, clone.owner)
 
 

@@ -2,7 +2,8 @@
 
 Every statement either is idempotent or leaves a state that the next run recognises, so an attempt may be killed after any of them. The
 marks are comments: a role's comment names the namespace that it was made for, and is written in the transaction that makes the role;
-a database's comment names the template that it was cloned from. What does not bear them was not made here and is never touched.
+a database's comment names the template that it was cloned from. What does not bear them was not made here and is never touched. A stack's
+share of the server's connections are the limits of its roles, made before anything else is, so what does not fit leaves nothing.
 """
 
 import asyncio
@@ -11,15 +12,15 @@ from collections.abc import Coroutine, Mapping
 from typing import Final
 
 from gateways.database import Guard
-from gateways.postgres import Connection, PostgresServer, first, run, translated
+from gateways.postgres import PostgresServer, run, translated
 from gateways.postgres_clones import Found, hand_over, inspect, make, open_to_owner
 from gateways.postgres_release import release_database, release_role
-from stack.databases import Clone, DatabasePlan, Role
-from stack.errors import RejectedError
+from gateways.postgres_roles import MARK, make_roles
+from stack.databases import Clone, DatabasePlan
 from stack.models import ReceiptItem
-from stack.names import MANAGER, Names
+from stack.names import Names
 
-STACK_MARK: Final = f"{MANAGER}: stack "
+STACK_MARK: Final = f"{MARK}stack "
 """Begins the comment of every role that was made for a stack; the namespace follows."""
 
 
@@ -35,7 +36,7 @@ MADE: Final = """
 
 
 class PostgresDatabases:
-    """`Databases` over `PostgresServer`. Opens one connection per lock and one per database that it makes."""
+    """`Databases` over `PostgresServer`. Opens one connection per lock and one at a time per database that it makes."""
 
     def __init__(self, server: PostgresServer) -> None:
         self._server = server
@@ -43,17 +44,16 @@ class PostgresDatabases:
     async def create(self, plan: DatabasePlan, guard: Guard) -> None:
         async with self._server.locked(plan.namespace) as connection:
             await guard()
-            for role in plan.roles:
-                await ensure_role(connection, role, STACK_MARK + plan.namespace)
+            await make_roles(self._server, connection, f"stack {plan.namespace}", plan.roles)
             found = [(clone, await inspect(connection, clone)) for clone in plan.clones]
             await _together(*(self._complete(clone, state) for clone, state in found if not (state and state.complete)))
 
     async def drop(self, names: Names, guard: Guard) -> tuple[ReceiptItem, ...]:
-        mark = STACK_MARK + names.namespace
+        purpose = f"stack {names.namespace}"
         async with self._server.locked(names.namespace) as connection:
             await guard()
-            databases = [await release_database(connection, name, mark) for name in names.databases]
-            roles = [await release_role(connection, name, mark) for name in names.roles]
+            databases = [await release_database(connection, name, MARK + purpose) for name in names.databases]
+            roles = [await release_role(connection, name, purpose) for name in names.roles]
         return (*databases, *roles)
 
     async def survey(self) -> Mapping[str, tuple[str, ...]]:
@@ -75,38 +75,6 @@ class PostgresDatabases:
                 await open_to_owner(connection, clone)
         if clone.template_role:
             await hand_over(self._server, clone, clone.template_role)
-
-
-async def ensure_role(connection: Connection, role: Role, mark: str) -> None:
-    """The role with this password and limit. The server is sent a SCRAM verifier, so the password is in no statement and no log."""
-    verifier = connection.pgconn.encrypt_password(role.password.encode(), role.name.encode(), b"scram-sha-256").decode()
-    with translated(f"make role {role.name}"):
-        async with connection.transaction():
-            if not await _is_ours(connection, role.name, mark):
-                await run(connection, "CREATE ROLE {}", role.name)
-                await run(connection, "COMMENT ON ROLE {} IS {mark}", role.name, mark=mark)
-                await run(connection, "GRANT {} TO CURRENT_USER", role.name)
-            await run(
-                connection,
-                "ALTER ROLE {} LOGIN CONNECTION LIMIT {limit} PASSWORD {verifier}",
-                role.name,
-                limit=role.connections,
-                verifier=verifier,
-            )
-
-
-async def _is_ours(connection: Connection, role: str, mark: str) -> bool:
-    """Whether the role exists. RejectedError if it does without our mark."""
-    query = "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = %s"
-    found = await first(connection, query, role)
-    if found is None or found == mark:
-        return found is not None
-    raise RejectedError(
-        "make",
-        obj=f"role {role}",
-        answer=f"there is one with the comment {found!r}",
-        remedy="rename it or choose another namespace template",
-    )
 
 
 async def _together(*work: Coroutine[None, None, None]) -> None:

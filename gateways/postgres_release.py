@@ -8,6 +8,7 @@ from psycopg import errors
 
 from gateways.postgres import Connection, first, run
 from gateways.postgres_clones import sessions
+from gateways.postgres_roles import MARK, drop_role
 from stack.errors import cut
 from stack.models import ReceiptItem
 
@@ -41,19 +42,19 @@ async def release_database(connection: Connection, name: str, mark: str) -> Rece
     return _item(f"Database {name}", started, existed=existed, gone=gone, holder=holder)
 
 
-async def release_role(connection: Connection, name: str, mark: str) -> ReceiptItem:
+async def release_role(connection: Connection, name: str, purpose: str) -> ReceiptItem:
     """Drops the role, with the rights that it was given on databases of others."""
     started = time.monotonic()
-    existed = await first(connection, ROLE_THERE, name, mark) is not None
+    existed = await first(connection, ROLE_THERE, name, MARK + purpose) is not None
     holder = ""
     if existed:
         try:
             with suppress(errors.UndefinedObject):  # somebody else was quicker
                 await run(connection, "DROP OWNED BY {}", name)
-                await run(connection, "DROP ROLE IF EXISTS {}", name)
+                await drop_role(connection, purpose, name)
         except HOLDING as error:
             holder = cut(f"{error.diag.message_primary}: {error.diag.message_detail or ''}")
-    gone = await first(connection, ROLE_THERE, name, mark) is None
+    gone = await first(connection, ROLE_THERE, name, MARK + purpose) is None
     return _item(f"Role {name}", started, existed=existed, gone=gone, holder=holder)
 
 

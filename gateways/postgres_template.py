@@ -12,12 +12,13 @@ from datetime import timedelta
 from typing import Final
 
 from gateways.postgres import Connection, PostgresServer, first, run, translated
-from gateways.postgres_databases import ensure_role
-from stack.databases import Role
-from stack.names import MANAGER, template_databases, template_role
+from gateways.postgres_roles import close_role, make_roles
+from stack.databases import SERVER_CONNECTIONS, Role
+from stack.names import template_databases, template_role
+from stack.room import TO_START
 
-CONNECTIONS: Final = 24
-"""Of the role while its schema is set up and its server runs once."""
+LIFETIME: Final = timedelta(minutes=10)
+"""Of the password: longer than the Job may run. Afterwards an attempt that nobody continues takes no connections from previews."""
 LOCK_WAIT: Final = timedelta(minutes=8)
 """Longer than a template takes: whoever waits finds it made."""
 
@@ -47,7 +48,7 @@ class TemplateWork:
         with translated(f"begin the template databases of Temporal {self.version}"):
             for name in template_databases(self.version):
                 await _discard(self.lock, name)
-            await ensure_role(self.lock, Role(role, password, CONNECTIONS), f"{MANAGER}: template {self.version}")
+            await make_roles(self.server, self.lock, purpose(self.version), [Role(role, password, SERVER_CONNECTIONS, TO_START)], LIFETIME)
             for name in template_databases(self.version):
                 await run(self.lock, "CREATE DATABASE {} OWNER {} TEMPLATE template0 STRATEGY wal_log", name, role)
                 await run(self.lock, "REVOKE ALL ON DATABASE {} FROM PUBLIC", name)
@@ -64,8 +65,8 @@ class TemplateWork:
         """Empties what a running server wrote about itself, or all clones would share one cluster ID."""
         main, _ = template_databases(self.version)
         async with self.server.connect(main) as connection:
-            await connection.execute("DELETE FROM cluster_metadata_info")
-            await connection.execute("DELETE FROM cluster_membership")
+            await connection.execute("DELETE FROM public.cluster_metadata_info")
+            await connection.execute("DELETE FROM public.cluster_membership")
 
 
 class PostgresTemplates:
@@ -85,6 +86,11 @@ class PostgresTemplates:
             yield TemplateWork(version, self._server, connection)
 
 
+def purpose(version: str) -> str:
+    """What the role of a version's templates is for."""
+    return f"template {version}"
+
+
 async def _done(connection: Connection, version: str) -> bool:
     query = "SELECT count(*) = 2 FROM pg_database WHERE datname = ANY(%s) AND datistemplate AND NOT datallowconn"
     return bool(await first(connection, query, list(template_databases(version))))
@@ -97,7 +103,7 @@ async def _discard(connection: Connection, name: str) -> None:
 
 
 async def _close(connection: Connection, version: str) -> None:
-    await run(connection, "ALTER ROLE {} NOLOGIN PASSWORD NULL", template_role(version))
+    await close_role(connection, purpose(version), template_role(version))
     query = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = ANY(%s)"
     await connection.execute(query, (list(template_databases(version)),))
 

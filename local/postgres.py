@@ -19,6 +19,7 @@ from local.programs import Program, fingerprint, local_command
 from local.settings import HOST_ADDRESS, PATHS, PLATFORM_NETWORK, POSTGRES_DATA, POSTGRES_SOCKETS, Ports
 from local.waiting import wait_until
 
+INSTALL = PATHS.checkout / "deploy" / "postgresql" / "install.sql"
 AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--")
 ADDRESS_SECONDS = 60.0  # the host's address on the link to the node appears when the node starts
 
@@ -149,14 +150,10 @@ def ensure_role(server: Server, name: str, attributes: str) -> None:
 
 
 def ensure_deployer(server: Server) -> None:
-    """The worker's role on the previews server: it makes roles and databases, and is no superuser. Others may not even look in."""
-    ensure_role(server, "deployer", "NOSUPERUSER CREATEDB CREATEROLE")
-    with psycopg.connect(server.admin_url, autocommit=True) as connection:
-        for statement in (
-            "REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC",
-            "GRANT CONNECT ON DATABASE postgres, template1 TO deployer",
-        ):
-            connection.execute(statement)
+    """The worker's role on the previews server, and the procedures by which it makes roles. Others may not even look in."""
+    ensure_role(server, "deployer", "NOSUPERUSER CREATEDB NOCREATEROLE")
+    psql = [POSTGRES_BIN / "psql", "-X", "-q", "-d", server.admin_url, "-v", "deployer=deployer", "-f", INSTALL]
+    run(psql, what="install what the previews' PostgreSQL needs")
 
 
 if __name__ == "__main__":

@@ -22,10 +22,10 @@ from stack.names import (
     template_databases,
     template_role,
 )
+from stack.room import TO_START
 
-SERVER_CONNECTIONS: Final = 12
-"""Limit of a preview's temporal-server: its pools take eight, the rest is for its look at the schema when it starts and for sessions of
-a predecessor that the server has not noticed to be gone."""
+SERVER_CONNECTIONS: Final = 8
+"""What the pools of a preview's temporal-server take (stack/manifests/server.py)."""
 PASSWORD_BYTES: Final = 24
 
 
@@ -36,7 +36,14 @@ class Role:
     name: str
     password: str = field(repr=False)
     connections: int
-    """Connection limit of the role."""
+    """What it takes for as long as it lives: its share of the server."""
+    to_start: int = 0
+    """What it needs besides while it starts."""
+
+    @property
+    def limit(self) -> int:
+        """Connection limit of the role."""
+        return self.connections + self.to_start
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ def database_plan(attempt: Attempt, passwords: Passwords) -> DatabasePlan:
     names, database = Names(attempt.namespace), attempt.request.stack.database
     version = attempt.request.stack.temporal.server
     main, visibility = template_databases(version)
-    roles = [Role(names.role, passwords.temporal, SERVER_CONNECTIONS)]
+    roles = [Role(names.role, passwords.temporal, SERVER_CONNECTIONS, TO_START)]
     clones = [
         Clone(names.temporal_database, names.role, main, template_role(version)),
         Clone(names.visibility_database, names.role, visibility, template_role(version)),

@@ -61,6 +61,10 @@ class SecretSourceError(RejectedError):
     """A source of secrets refuses us, or holds what cannot be used: a token, a name or a value must be mended there."""
 
 
+class NoCapacityError(PermanentError):
+    """There is no room for one more. The message says how much there is and who has it."""
+
+
 class ConflictError(TransientError):
     """Somebody else changed the object in between: read it again, then decide again."""
 

@@ -14,7 +14,7 @@ from stack.settings_words import AddressBlocks, Addresses, Annotations
 
 PREFIX = "PREVIEWS_"
 DATABASE_CONNECTIONS = 3
-"""Enough for a lock and two databases at once; on a server with 22 connections two previews fit beside it."""
+"""Enough for a lock and two databases at once."""
 
 
 class Settings(Model):

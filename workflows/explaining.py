@@ -36,6 +36,7 @@ REMEDIES = {
     "ForeignNamespaceError": (Category.FOREIGN, "Choose another namespace template, or remove that namespace if nobody needs it."),
     "MissingSecretError": (Category.SECRET_KEY, "Add the keys to the source of secrets, or take them off `secrets.required`."),
     "SecretSourceError": (Category.SECRET_SOURCE, "Mend the source of secrets that the message names, then deploy again."),
+    "NoCapacityError": (Category.CAPACITY, "Take a preview away or give the shared PostgreSQL more connections, then deploy again."),
     "RejectedError": (Category.REJECTED, "Mend what the cluster or the database refused, then deploy again."),
     "UnavailableError": (Category.INTERNAL, "Wait until the service answers again, then deploy again."),
 }

@@ -65,7 +65,9 @@ def allow_dns(blueprint: Blueprint) -> k8s.V1NetworkPolicy:
 def allow_postgresql(blueprint: Blueprint) -> k8s.V1NetworkPolicy:
     """For temporal-server, and for the webapp if the application has a database of its own."""
     pods = k8s.V1LabelSelector() if blueprint.file.database.app else pods_of(TEMPORAL)
-    rule = egress(peer_called(blueprint.postgres.host), tcp(blueprint.postgres.port))
+    block = blueprint.settings.database_cidr
+    peer = address_block(str(block)) if block else peer_called(blueprint.postgres.host)
+    rule = egress(peer, tcp(blueprint.postgres.port))
     return policy(blueprint, "allow-postgresql", pods=pods, types=["Egress"], egress_rules=[rule])
 
 

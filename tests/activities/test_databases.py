@@ -80,8 +80,8 @@ async def test_roles_take_their_passwords_from_the_secret(server: Server, cluste
     await ActivityEnvironment().run(activities(server, cluster).create_databases, with_app_database())
     values = await stored(cluster)
     temporal, app = server.plans[0].roles
-    assert (temporal.name, temporal.password, temporal.connections) == ("pr_1", values["TEMPORAL_PASSWORD"], 12)
-    assert (app.name, app.password, app.connections) == ("pr_1_app", values["APP_PASSWORD"], 7)
+    assert (temporal.name, temporal.password, temporal.connections, temporal.limit) == ("pr_1", values["TEMPORAL_PASSWORD"], 8, 9)
+    assert (app.name, app.password, app.connections, app.limit) == ("pr_1_app", values["APP_PASSWORD"], 7, 7)
     assert len({values["TEMPORAL_PASSWORD"], values["APP_PASSWORD"]}) == 2
     assert min(len(role.password) for role in server.plans[0].roles) >= 32
 

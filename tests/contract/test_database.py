@@ -42,18 +42,17 @@ VISIBILITY_TABLES = (
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     with running() as server:
-        (server.folder / "url").write_text(server.url())
         yield server
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def postgres(server: Server) -> PostgresServer:
-    return PostgresServer(server.folder / "url", server.ca_file)
+    return server.worker()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def template(server: Server, postgres: PostgresServer) -> None:
-    asyncio.run(make_template(server, postgres, VERSION))
+def template(server: Server) -> None:
+    asyncio.run(make_template(server, server.worker(), VERSION))
 
 
 def made(server: Server) -> set[str]:
@@ -109,7 +108,7 @@ def plan(namespace: str = "pr-1", password: str = "first") -> DatabasePlan:
     role = template_role(VERSION)
     return DatabasePlan(
         namespace=namespace,
-        roles=(Role(names.role, password, 12), Role(names.app_role, password, 5)),
+        roles=(Role(names.role, password, 8), Role(names.app_role, password, 5)),
         clones=(
             Clone(names.temporal_database, names.role, TEMPLATE, role),
             Clone(names.visibility_database, names.role, VISIBILITY_TEMPLATE, role),
@@ -183,8 +182,8 @@ class KilledServer(PostgresServer):
         self.left = [statements]
 
     @asynccontextmanager
-    async def connect(self, database: str | None = None) -> AsyncIterator[Connection]:
-        async with super().connect(database) as connection:
+    async def _session(self, database: str | None = None) -> AsyncIterator[Connection]:
+        async with super()._session(database) as connection:
             yield cast(Connection, KilledConnection(connection, self.left))
 
 

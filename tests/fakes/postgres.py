@@ -4,16 +4,20 @@
 attempt finds that was killed after any of them, is the product's own doing.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 from psycopg import OperationalError, sql
 
-from gateways.postgres import Connection, PostgresServer, translated
-from tests.fakes.postgres_statements import QUERIES, SHORT, STATEMENTS, Database, Role, Undo
+from gateways.postgres import IDLE_TIMEOUT, Connection, PostgresServer, translated
+from gateways.postgres_slots import Slots
+from stack.settings import DATABASE_CONNECTIONS
+from tests.fakes.postgres_statements import QUERIES, SHORT, STATEMENTS, Database, Role, Session, Undo
 
 Send = Callable[[str, bool, Callable[[], Any]], Awaitable[Any]]
 """Carries one statement to the server: its text, whether it changes anything, and what it does there."""
@@ -24,14 +28,31 @@ async def at_once(statement: str, changes: bool, perform: Callable[[], Any]) -> 
     return perform()
 
 
+class Boundless(Slots):
+    """All workers of a test share the fake: none of them waits for a place that one which stands still has."""
+
+    def __init__(self) -> None:
+        pass
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        yield
+
+    @asynccontextmanager
+    async def holder(self, subject: str) -> AsyncIterator[None]:
+        yield
+
+
 class FakePostgres(PostgresServer):
     """One server. `send` is where tests put a network in between."""
 
     def __init__(self, send: Send = at_once) -> None:
-        self._send = send
+        self._send, self._slots = send, Boundless()
+        self.connections, self.max_connections = DATABASE_CONNECTIONS, 200
         self.roles: dict[str, Role] = {"deployer": Role()}
         self.databases: dict[str, Database] = {"postgres": Database("deployer", "", connectable=True)}
-        self.locks: dict[str, FakeConnection] = {}
+        self.locks: dict[str, Session] = {}
+        self.locks_until_commit: dict[str, Session] = {}
 
     def address(self) -> str:
         return "postgres.test:5432"
@@ -42,7 +63,7 @@ class FakePostgres(PostgresServer):
         self.databases.setdefault(name, Database("deployer", "", holds=frozenset({role}), schema_name=name))
 
     @asynccontextmanager
-    async def connect(self, database: str | None = None) -> AsyncIterator[Connection]:
+    async def _session(self, database: str | None = None) -> AsyncIterator[Connection]:
         with translated(f"use PostgreSQL {self.address()}"):
             name = database or "postgres"
             connection = FakeConnection(self, name)
@@ -50,7 +71,15 @@ class FakePostgres(PostgresServer):
             try:
                 yield connection  # type: ignore[misc]  # the part of it that the gateway uses
             finally:
-                self.locks = {subject: holder for subject, holder in self.locks.items() if holder is not connection}
+                self.release(connection)
+
+    def release(self, connection: Session) -> None:
+        """All locks of a session that is over."""
+        self.locks = {subject: holder for subject, holder in self.locks.items() if holder is not connection}
+        self.release_until_commit(connection)
+
+    def release_until_commit(self, connection: Session) -> None:
+        self.locks_until_commit = {subject: holder for subject, holder in self.locks_until_commit.items() if holder is not connection}
 
     async def send(self, statement: str, changes: bool, perform: Callable[[], Any]) -> Any:
         return await self._send(statement, changes, perform)
@@ -82,34 +111,59 @@ class FakeConnection:
     def __init__(self, server: FakePostgres, database: str) -> None:
         self._server, self._database = server, database
         self._undo: list[Undo] | None = None
+        self._heard, self._ended = 0.0, False
         self.pgconn = SimpleNamespace(encrypt_password=lambda password, user, algorithm: b"verifier of " + password)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """What was done inside is undone unless the commit is reached."""
-        self._undo, done = [], False
+        self._undo = []
+        self._hear()
         try:
             yield
-            await self._server.send("COMMIT", True, self._commit)
-            done = True
+            await self._server.send("COMMIT", True, lambda: self._heard_by(self._commit))
         finally:
-            if not done and self._undo:
-                for undo in reversed(self._undo):
-                    undo()
+            self._roll_back()
             self._undo = None
 
     def _commit(self) -> None:
         self._undo = []
+        self._server.release_until_commit(self)
+
+    def _roll_back(self) -> None:
+        for undo in reversed(self._undo or []):
+            undo()
+        self._commit()
+
+    def is_idle_in_transaction(self) -> bool:
+        return self._undo is not None and asyncio.get_running_loop().time() > self._heard + IDLE_TIMEOUT / 1000
+
+    def end(self) -> None:
+        self._roll_back()
+        self._server.release(self)
+        self._ended = True
+
+    def _hear(self) -> None:
+        self._heard = asyncio.get_running_loop().time()
+
+    def _heard_by(self, perform: Callable[[], Any]) -> Any:
+        """What the server does with a statement that arrives."""
+        if self._ended:
+            raise OperationalError("terminating connection due to idle-in-transaction timeout")
+        self._hear()
+        return perform()
 
     async def execute(self, query: Any, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> Rows:
         text = query.as_string(None) if isinstance(query, sql.Composable) else query
         if (perform := QUERIES.get(text)) is not None:
             words = list(parameters.values() if isinstance(parameters, Mapping) else parameters)
-            return Rows(await self._server.send(SHORT[text], False, lambda: perform(self._server, self, *words)))
+            look = partial(perform, self._server, self, *words)
+            return Rows(await self._server.send(SHORT[text], False, lambda: self._heard_by(look)))
         for pattern, change in STATEMENTS:
             if found := pattern.fullmatch(text):
                 groups = [word and word.replace("''", "'") for word in found.groups()]
-                await self._server.send(_without_secret(text), True, lambda: self._change(change, groups))  # noqa: B023 (awaited here)
+                perform_change = partial(self._change, change, groups)
+                await self._server.send(_without_secret(text), True, partial(self._heard_by, perform_change))
                 return Rows([])
         raise AssertionError(f"the fake PostgreSQL does not understand: {text}")
 
@@ -120,4 +174,4 @@ class FakeConnection:
 
 
 def _without_secret(text: str) -> str:
-    return re.sub(r"PASSWORD .*", "PASSWORD …", text)
+    return re.sub("'verifier of [^']*'", "'…'", text)

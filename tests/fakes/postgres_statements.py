@@ -7,9 +7,11 @@ from typing import Any, Final, Protocol
 
 from psycopg import errors
 
+from gateways.postgres import TRY_LOCK, TRY_LOCK_UNTIL_COMMIT
 from gateways.postgres_clones import DATABASE, SESSIONS
 from gateways.postgres_databases import MADE
 from gateways.postgres_release import DATABASE_THERE, ROLE_THERE
+from gateways.postgres_roles import LIMITS, MARK, SHARES
 
 Undo = Callable[[], None]
 
@@ -36,50 +38,73 @@ class Database:
     """What `schema_version` says is the database's name."""
 
 
+class Session(Protocol):
+    """Who sends the statements."""
+
+    def is_idle_in_transaction(self) -> bool:
+        """For so long that the server ends it."""
+
+    def end(self) -> None:
+        """By the server: what was not committed is undone, and its locks are free."""
+
+
 class Server(Protocol):
     """What the statements work on."""
 
     roles: dict[str, Role]
     databases: dict[str, Database]
-    locks: dict[str, object]
+    locks: dict[str, Session]
+    locks_until_commit: dict[str, Session]
+    max_connections: int
 
 
-def _lock(server: Server, connection: object, subject: str) -> list[tuple[Any, ...]]:
+def _lock(server: Server, connection: Session, subject: str) -> list[tuple[Any, ...]]:
     return [(server.locks.setdefault(subject, connection) is connection,)]
 
 
-def _role_comment(server: Server, _connection: object, name: str) -> list[tuple[Any, ...]]:
-    return [(role.comment,)] if (role := server.roles.get(name)) else []
+def _lock_until_commit(server: Server, connection: Session, subject: str) -> list[tuple[Any, ...]]:
+    holder = server.locks_until_commit.get(subject)
+    if holder is not None and holder is not connection and holder.is_idle_in_transaction():
+        holder.end()
+    return [(server.locks_until_commit.setdefault(subject, connection) is connection,)]
 
 
-def _database(server: Server, _connection: object, template_role: str | None, name: str) -> list[tuple[Any, ...]]:
+def _limits(server: Server, _connection: Session, begin: str) -> list[tuple[Any, ...]]:
+    return [(server.max_connections, 3, 0)]
+
+
+def _shares(server: Server, _connection: Session, begin: str) -> list[tuple[Any, ...]]:
+    return [(name, role.comment.removeprefix(begin), role.limit) for name, role in server.roles.items() if role.comment.startswith(begin)]
+
+
+def _database(server: Server, _connection: Session, template_role: str | None, name: str) -> list[tuple[Any, ...]]:
     if (found := server.databases.get(name)) is None:
         return []
     finished = found.connectable and not found.public and template_role not in found.holds
     return [(found.owner, False, found.comment, finished)]
 
 
-def _database_there(server: Server, _connection: object, name: str, mark: str) -> list[tuple[Any, ...]]:
+def _database_there(server: Server, _connection: Session, name: str, mark: str) -> list[tuple[Any, ...]]:
     found = server.databases.get(name)
     return [(1,)] if found and server.roles[found.owner].comment == mark else []
 
 
-def _role_there(server: Server, _connection: object, name: str, mark: str) -> list[tuple[Any, ...]]:
+def _role_there(server: Server, _connection: Session, name: str, mark: str) -> list[tuple[Any, ...]]:
     return [(1,)] if name in server.roles and server.roles[name].comment == mark else []
 
 
-def _made(server: Server, _connection: object, begin: str) -> list[tuple[Any, ...]]:
+def _made(server: Server, _connection: Session, begin: str) -> list[tuple[Any, ...]]:
     """Namespace, kind and name of what was made for stacks."""
     marks = {name: role.comment.removeprefix(begin) for name, role in server.roles.items() if role.comment.startswith(begin)}
     owned = [(marks[found.owner], "Database", name) for name, found in server.databases.items() if found.owner in marks]
     return sorted([*((namespace, "Role", name) for name, namespace in marks.items()), *owned])
 
 
-TRY_LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
-ROLE_COMMENT: Final = "SELECT coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles WHERE rolname = %s"
 QUERIES: Final[dict[str, Callable[..., list[tuple[Any, ...]]]]] = {
     TRY_LOCK: _lock,
-    ROLE_COMMENT: _role_comment,
+    TRY_LOCK_UNTIL_COMMIT: _lock_until_commit,
+    LIMITS: _limits,
+    SHARES: _shares,
     DATABASE: _database,
     DATABASE_THERE: _database_there,
     ROLE_THERE: _role_there,
@@ -88,7 +113,9 @@ QUERIES: Final[dict[str, Callable[..., list[tuple[Any, ...]]]]] = {
 }
 SHORT: Final = {
     TRY_LOCK: "try the lock",
-    ROLE_COMMENT: "look at a role",
+    TRY_LOCK_UNTIL_COMMIT: "try the lock of the server",
+    LIMITS: "look at the connections",
+    SHARES: "look at the roles",
     DATABASE: "look at a database",
     DATABASE_THERE: "is the database there",
     ROLE_THERE: "is the role there",
@@ -97,44 +124,29 @@ SHORT: Final = {
 }
 
 
-def _create_role(server: Server, _database: str, name: str) -> Undo:
-    if name in server.roles:
-        raise errors.DuplicateObject(f'role "{name}" already exists')
-    server.roles[name] = Role()
+def _ensure_role(server: Server, _database: str, purpose: str, name: str, verifier: str, limit: str) -> Undo:
+    before = server.roles.get(name)
+    _require_ours(before, purpose, name)
+    server.roles[name] = Role(MARK + purpose, int(limit), verifier, granted=True)
 
     def undo() -> None:
-        del server.roles[name]
+        if before is None:
+            server.roles.pop(name, None)
+        elif name in server.roles:
+            server.roles[name] = before
 
     return undo
 
 
-def _restoring(server: Server, name: str) -> Undo:
-    before = Role(**vars(_role(server, name)))
-    return lambda: server.roles.update({name: before}) if name in server.roles else None
+def _require_ours(role: Role | None, purpose: str, name: str) -> None:
+    if role is not None and role.comment != MARK + purpose:
+        raise errors.InsufficientPrivilege(f"there is a role {name} with the comment {role.comment!r}")
 
 
 def _role(server: Server, name: str) -> Role:
     if name not in server.roles:
         raise errors.UndefinedObject(f'role "{name}" does not exist')
     return server.roles[name]
-
-
-def _comment_role(server: Server, _database: str, name: str, comment: str) -> Undo:
-    undo = _restoring(server, name)
-    server.roles[name].comment = comment
-    return undo
-
-
-def _grant(server: Server, _database: str, name: str) -> Undo:
-    undo = _restoring(server, name)
-    server.roles[name].granted = True
-    return undo
-
-
-def _alter_role(server: Server, _database: str, name: str, limit: str, verifier: str) -> Undo:
-    undo = _restoring(server, name)
-    server.roles[name].limit, server.roles[name].verifier = int(limit), verifier
-    return undo
 
 
 def _create_database(server: Server, _database: str, name: str, owner: str, template: str) -> None:
@@ -187,9 +199,8 @@ def _drop_owned(server: Server, _database: str, name: str) -> None:
     _role(server, name)
 
 
-def _drop_role(server: Server, _database: str, if_exists: str | None, name: str) -> None:
-    if not if_exists:
-        _role(server, name)
+def _drop_role(server: Server, _database: str, purpose: str, name: str) -> None:
+    _require_ours(server.roles.get(name), purpose, name)
     if held := [each for each, database in server.databases.items() if database.owner == name or name in database.holds]:
         raise errors.DependentObjectsStillExist(f'role "{name}" cannot be dropped because of {held}')
     server.roles.pop(name, None)
@@ -200,18 +211,15 @@ TEXT = r"'((?:[^']|'')*)'"
 STATEMENTS: Final[list[tuple[re.Pattern[str], Callable[..., Undo | None]]]] = [
     (re.compile(pattern), perform)
     for pattern, perform in (
-        (f"CREATE ROLE {NAME}", _create_role),
-        (f"COMMENT ON ROLE {NAME} IS {TEXT}", _comment_role),
-        (f"GRANT {NAME} TO CURRENT_USER", _grant),
-        (f"ALTER ROLE {NAME} LOGIN CONNECTION LIMIT ([0-9]+) PASSWORD {TEXT}", _alter_role),
+        (rf"CALL previews\.ensure_role\({TEXT}, {TEXT}, {TEXT}, ([0-9]+), NULL\)", _ensure_role),
+        (rf"CALL previews\.drop_role\({TEXT}, {TEXT}\)", _drop_role),
         (f"CREATE DATABASE {NAME} OWNER {NAME} TEMPLATE {NAME} STRATEGY wal_log ALLOW_CONNECTIONS false", _create_database),
         (f"COMMENT ON DATABASE {NAME} IS {TEXT}", _comment_database),
         (f"REVOKE ALL ON DATABASE {NAME} FROM PUBLIC", _revoke),
         (f"ALTER DATABASE {NAME} ALLOW_CONNECTIONS true", _open),
         (rf"DROP DATABASE (IF EXISTS )?{NAME} WITH \(FORCE\)", _drop_database),
-        (r"UPDATE schema_version SET db_name = current_database\(\)", _name_schema),
+        (r"UPDATE public\.schema_version SET db_name = current_database\(\)", _name_schema),
         (f"REASSIGN OWNED BY {NAME} TO {NAME}", _reassign),
         (f"DROP OWNED BY {NAME}", _drop_owned),
-        (f"DROP ROLE (IF EXISTS )?{NAME}", _drop_role),
     )
 ]

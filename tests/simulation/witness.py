@@ -19,7 +19,7 @@ RECORDERS: Final = {
     "claim": ("create ConfigMap", "replace ConfigMap"),
     "settle": ("replace ConfigMap", "annotate Namespace"),
     "extend": ("replace ConfigMap", "annotate Namespace"),
-    "clean_up": ("delete ConfigMap", "SQL DROP", "SQL ALTER"),
+    "clean_up": ("delete ConfigMap", "SQL DROP", "SQL CALL"),
 }
 """Activity → what it may write although it does not stand for the accepted generation."""
 FOR_PEOPLE: Final = "annotate"

@@ -6,8 +6,8 @@ NAMESPACE = re.compile(r"\b(?:pr|soak[0-9]+)-[0-9]+\b")
 IDENTIFIER = re.compile(r"\bsoak[0-9]+_[0-9]+")
 POD = re.compile(r"\b(webapp|temporal)-[bcdf2456789]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b")
 VERIFIER = re.compile(r"SCRAM-SHA-256\$[^' ]+")
-KIND = re.compile(r"SQL (COMMENT ON )?[A-Z]+( [A-Z]+\b)?|gRPC \w+|[A-Z]+ \w+( all)? \w+")
-WRITES = re.compile(r"^\s*(CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|UPDATE|INSERT|DELETE|REASSIGN)\b", re.IGNORECASE)
+KIND = re.compile(r"SQL CALL [a-z_.]+|SQL (COMMENT ON )?[A-Z]+( [A-Z]+\b)?|gRPC \w+|[A-Z]+ \w+( all)? \w+")
+WRITES = re.compile(r"^\s*(CALL|CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|UPDATE|INSERT|DELETE|REASSIGN)\b", re.IGNORECASE)
 
 
 def anonymous(text: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.confinement import deployer_may_use
-from tests.e2e.platform import ROOT
+from tests.e2e.platform import ROOT, query
 from tests.soak.folder import IDLE, Folder, Phase
 
 TEMPORAL_NAMESPACE = "soak"
@@ -124,6 +124,8 @@ def open_lanes(count: int, folder: Path) -> Iterator[Sequence[Lane]]:
     lanes = [Lane(str(number), Folder(folder / str(number)), f"soak-{number}") for number in range(1, count + 1)]
     for lane in lanes:
         lane.folder.begin(IDLE)
+    templates = [f"soak{lane.name}-{{pr}}" for lane in lanes]
+    query("INSERT INTO previews.namespaces SELECT unnest(%s::text[]) ON CONFLICT DO NOTHING RETURNING template", templates)
     environment: dict[str, Any] = {
         **os.environ,
         "TEMPORAL_NAMESPACE": TEMPORAL_NAMESPACE,

@@ -6,7 +6,7 @@ from tests.soak.cases import Report
 from tests.soak.faults import PHASES, Writes, lives
 from tests.soak.folder import Fault, Folder, Mode, Phase
 from tests.soak.histories import WORDS, history
-from tests.soak.keys import kind_of, request_key, statement_key
+from tests.soak.keys import is_write, kind_of, request_key, statement_key
 from tests.soak.lanes import Lane, Write
 from tests.soak.progress import Progress
 from tests.soak.races import STEPS, races
@@ -60,10 +60,12 @@ def test_writes_have_the_same_name_for_every_pull_request() -> None:
     other = request_key("DELETE", "deleting", "Pod soak2-31/webapp-7c9b6d5f44-zzzzz")
     assert one == other == "DELETE deleting Pod pr-N/webapp-POD"
     assert request_key("PATCH", "applying", "RoleBinding soak1-7/temporal-previews-stack").endswith("pr-N/temporal-previews-stack")
-    statement = statement_key("ALTER ROLE \"soak1_7\" LOGIN PASSWORD 'SCRAM-SHA-256$4096:abc='", "postgres")
-    assert statement == "SQL ALTER ROLE pr_N LOGIN PASSWORD 'VERIFIER'"
+    call = "CALL previews.ensure_role('stack soak1-7', 'soak1_7_app', 'SCRAM-SHA-256$4096:abc=', 5, NULL)"
+    assert is_write(call)
+    statement = statement_key(call, "postgres")
+    assert statement == "SQL CALL previews.ensure_role('stack pr-N', 'pr_N_app', 'VERIFIER', 5, NULL)"
     assert statement_key("UPDATE schema_version SET a = b", "soak1_7_temporal") == "SQL UPDATE schema_version SET a = b in pr_N_temporal"
-    assert [kind_of(key) for key in (one, statement)] == ["DELETE deleting Pod", "SQL ALTER ROLE"]
+    assert [kind_of(key) for key in (one, statement)] == ["DELETE deleting Pod", "SQL CALL previews.ensure_role"]
 
 
 def test_the_recovery_is_the_time_in_which_the_step_did_not_go_on(tmp_path: Path) -> None:
