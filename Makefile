@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 CODE := stack gateways activities workflows cli local example tests worker.py starter.py
 READY := .venv/.installed-$(shell sha256sum requirements.txt | cut -c1-12)
 
-.PHONY: help demo test check format up down purge bench soak golden
+.PHONY: help demo test check audit format up down purge bench soak golden
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -19,7 +19,7 @@ demo: up ## the main job, end to end: pull request 1 gets a preview, shown to an
 	@$(PYTHON) -m local.demo
 
 test: check up /usr/bin/chromium ## every ring, on the real platform
-	@$(PYTHON) -m pytest -q tests/simulation
+	@$(PYTHON) -m pytest -q tests/simulation tests/audit
 	source .local/env
 	$(PYTHON) -m pytest -q tests/contract tests/workflows tests/e2e
 	$(PYTHON) -m pytest -q tests/soak
@@ -31,6 +31,10 @@ check: $(READY) ## format, lint, types and fast tests, without a cluster
 	$(PYTHON) -m mypy
 	$(PYTHON) -m mypy worker.py starter.py
 	$(PYTHON) -m pytest -q tests/unit tests/activities tests/replay example/tests -m "not e2e and not postgres and not platform"
+
+audit: $(READY) ## scanners over manifests, tree and history, and known vulnerabilities; what cannot be checked fails
+	@$(PYTHON) -m pytest -q tests/audit
+	$(PYTHON) -m tests.audit.advisories
 
 format: $(READY) ## format and fix what can be fixed by itself
 	@$(PYTHON) -m ruff format $(CODE)

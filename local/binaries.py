@@ -45,8 +45,14 @@ def build_all() -> None:
         threading.Thread(target=_fetch, args=(missing,), daemon=True).start()
     for number, module in enumerate(missing, 1):
         with step(f"build {module.name} ({number} of {len(missing)})"):
-            make_once(directory(module), partial(_build, module))
-        forget_old(PATHS.binaries, f"{module.name}-{'[0-9a-f]' * KEY}")
+            build(module)
+
+
+def build(module: Module) -> Path:
+    """Where its programs are, built if they are not in the cache. Raises PlatformError with the end of the compiler's output."""
+    make_once(directory(module), partial(_build, module))
+    forget_old(PATHS.binaries, f"{module.name}-{'[0-9a-f]' * KEY}")
+    return directory(module)
 
 
 def _build(module: Module, draft: Path) -> None:
