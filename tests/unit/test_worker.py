@@ -54,6 +54,8 @@ def test_it_ends_at_once_while_temporal_is_away(settings: dict[str, str]) -> Non
         ("TEMPORAL_TLS_CLIENT_CERT_PATH", "/nonexistent", "/nonexistent"),
         ("TEMPORAL_PROFILE", "nobody", "nobody"),
         ("TEMPORAL_ADDRESS", "http://[bad", "http://[bad"),
+        ("TEMPORAL_ADDRESS", "nowhere", "TEMPORAL_ADDRESS nowhere: it has no port; write host:port"),
+        ("PREVIEWS_PRODUCTION_ADDRESSES", "10.0.0.9:7233,nowhere", "PREVIEWS_PRODUCTION_ADDRESSES: Value error, it has no port"),
         ("PREVIEWS_DATABASE_URL_FILE", "", "PREVIEWS_DATABASE_URL_FILE"),
         ("PREVIEWS_DATABASE_URL_FILE", "/no/such/url", "PREVIEWS_DATABASE_URL_FILE: /no/such/url"),
         ("PREVIEWS_DATABASE_CA_FILE", "/no/such/ca", "PREVIEWS_DATABASE_CA_FILE: /no/such/ca"),
