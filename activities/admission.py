@@ -10,7 +10,7 @@ from gateways.pull_requests import PullRequests
 from gateways.records import Records
 from stack.admission import Admission, Admitting, PullRequest, approvers, not_admitted, refusal, wants_approval
 from stack.errors import RejectedError
-from stack.models import DeployRequest
+from stack.models import DeployRequest, Record
 from stack.names import Names
 from stack.ordering import decide
 from stack.settings import Settings
@@ -32,16 +32,20 @@ class AdmissionActivities:
         request = admitting.request
         if self._pull_requests is None:
             return as_given(request)
-        stored = await self._records.read(Names(admitting.namespace))
-        record = stored.record if stored else None
+        async with heartbeats(f"asking the forge about pull request {request.pr}"):
+            stored = await self._records.read(Names(admitting.namespace))
+            return await self._after(stored.record if stored else None, admitting, self._pull_requests)
+
+    async def _after(self, record: Record | None, admitting: Admitting, forge: PullRequests) -> Admission:
+        """Time counts first; then what the clean-up brings back was admitted before."""
+        request, current = admitting.request, record.outcome if record else None
         claim = decide(request, record, self._clock())
         if not claim.accepted:
-            return Admission(superseded=claim.note, current=record.outcome if record else None)
+            return Admission(superseded=claim.note, current=current)
         if request.condition is not None:
             return as_it_was_good(request, record)
-        async with heartbeats(f"asking the forge about pull request {request.pr}"):
-            admission = await self._by_the_forge(admitting, self._pull_requests)
-        return admission if admission.request or record is None else admission.model_copy(update={"current": record.outcome})
+        admission = await self._by_the_forge(admitting, forge)
+        return admission if admission.request else admission.model_copy(update={"current": current})
 
     async def _by_the_forge(self, admitting: Admitting, forge: PullRequests) -> Admission:
         try:

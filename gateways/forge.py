@@ -19,7 +19,7 @@ A = TypeVar("A", dict[str, Any], list[Any])
 TIMEOUT_SECONDS: Final = 10.0
 JSON: Final = "application/vnd.github+json"
 HEADERS: Final = {"x-github-api-version": "2022-11-28", "user-agent": MANAGER}
-TOKEN_REMEDY: Final = "PREVIEWS_FORGE_TOKEN_FILE must name a file with a token that may read pull requests"  # noqa: S105 (no token)
+TOKEN_REMEDY: Final = "PREVIEWS_FORGE_TOKEN_FILE must name a file with a token that may read pull requests, contents and metadata"  # noqa: S105 (no token)
 
 
 class Forge(Protocol):

@@ -89,8 +89,8 @@ class Settings(Model):
     forge_url: str = Field("https://api.github.com", pattern=r"^https?://[^/\s?#@]+(/[^\s?#]*)?$")
     """Where the forge's REST API is; GitHub Enterprise Server has it under /api/v3."""
     forge_token_file: Path | None = None
-    """File with a token that may read pull requests. Without it the forge is not asked, and previews of closed ones only expire."""
-
+    """File with a token that may read pull requests, contents and metadata. Without it the forge is not asked: who asks for a preview is
+    believed, and previews of closed pull requests only expire."""
     stack_path: str = Field("preview.yaml", pattern=r"^[^/\s][^\s]{0,254}$")
     """Where the stack file is in its repository. With a forge token it is read from the base branch, and the caller's does not count."""
     forks: Literal["refuse", "approved"] = "refuse"

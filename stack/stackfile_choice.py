@@ -94,7 +94,7 @@ def _deployment(request: DeployRequest, **changes: object) -> Deployment:
 def _text(file: BaseFile) -> str:
     """Raises InvalidInputError when there is no text to read."""
     if file.kind != "file":
-        what = "is not there" if file.kind == "missing" else f"is no file but a {file.kind}"
+        what = "is not there, or the worker's token may not read contents" if file.kind == "missing" else f"is no file but a {file.kind}"
         raise InvalidInputError([f"{file.path} {what}"])
     if file.size > SIZE_LIMIT:
         raise InvalidInputError([f"line 1: the file has {file.size} bytes; at most {SIZE_LIMIT} are read"])
