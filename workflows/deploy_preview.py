@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
         Absence,
         Application,
         Attempt,
+        Category,
         Claim,
         Deployment,
         DeployRequest,
@@ -31,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.concurrency import together
     from workflows.explaining import NotReadyError, explain, require
     from workflows.owner import CANCELLED, HaltedError
+    from workflows.patches import FULL_LEAVES_NOTHING
     from workflows.policies import PREPARE, QUICK, ROLLOUT, TEMPLATE, VERIFY
     from workflows.removal import Look, Receiving, look_at_databases, look_at_namespace
 
@@ -91,7 +93,20 @@ class DeployPreview(Doorkeeper):
         assert isinstance(request, Deployment)
         if claim.good is not None:
             return await self._go_back(request, failed, claim.good)
+        if _has_no_room(failed) and workflow.patched(FULL_LEAVES_NOTHING):
+            return await self._withdraw(request, failed, claim)
         return self._keep_evidence(failed, request, claim) if self._story.has_done("namespace") else failed
+
+    async def _withdraw(self, request: Deployment, failed: Outcome, claim: Claim) -> Outcome:
+        """There is nothing to look at, and what is kept would take room from others."""
+        try:
+            removed = await self._remove(request, failed)
+        except ActivityError as error:
+            if self._halted:
+                raise HaltedError from error
+            return self._keep_evidence(failed, request, claim)
+        is_gone = removed.receipt is not None and all(item.seen_gone for item in removed.receipt.items)
+        return removed if is_gone else self._keep_evidence(removed, request, claim)
 
     def _keep_evidence(self, failed: Outcome, request: Deployment, claim: Claim) -> Outcome:
         if claim.pinned:
@@ -140,7 +155,8 @@ class DeployPreview(Doorkeeper):
             )
         self._story.publish(None)
         rest = f"still there: {receiving.held}" if receiving.held else "what it had made is gone"
-        return self._undone(ended, note=f"{ended.note}; {rest}", receipt=receiving.receipt())
+        note = "; ".join(filter(None, (ended.note, rest)))
+        return self._undone(ended, note=note, receipt=receiving.receipt())
 
     async def _look(self, step: str, look: Look, removal: Removal, receiving: Receiving) -> None:
         """Again, if one look was not enough: on a busy machine a namespace takes longer."""
@@ -251,3 +267,7 @@ class DeployPreview(Doorkeeper):
                     VerificationActivities.run_smoke, attempt, **VERIFY, summary=f"smoke workflow {smoke.workflow} in its own Temporal"
                 )
             )
+
+
+def _has_no_room(failed: Outcome) -> bool:
+    return failed.diagnosis is not None and failed.diagnosis.category is Category.CAPACITY

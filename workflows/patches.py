@@ -10,5 +10,8 @@ from typing import Final
 ADMITS: Final = "deploys-are-admitted"
 """A deploy asks whether it may be before it is claimed and before it stops another; before, the caller was believed."""
 
+FULL_LEAVES_NOTHING: Final = "what-has-no-room-is-removed"
+"""A first attempt for which there is no room is removed at once; before, it was kept as evidence like any other that failed."""
+
 CANCEL_UNDOES: Final = "cancel-undoes-the-attempt"
 """A cancelled deploy removes the new preview that it made, or goes back to what was there; before, it only stopped."""

@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from cli.temporal import Handle, follow
-from stack.errors import RejectedError
+from stack.errors import NoCapacityError, RejectedError
 from stack.models import Absence, Category, Check, DeployRequest, Diagnosis, Outcome, ReceiptItem
 from stack.stackfile_choice import as_given
 from tests.workflows.conftest import EVENING, Desk, good, outcome_of
@@ -106,6 +106,41 @@ async def test_a_failed_first_attempt_keeps_its_evidence_for_a_while_and_says_so
     assert outcome.expires_at is not None
     assert timedelta(minutes=59) < outcome.expires_at - ended <= timedelta(hours=1)
     assert world.settled[-1].outcome.expires_at == outcome.expires_at
+
+
+def refuse() -> None:
+    raise NoCapacityError("admit pr-7 to", obj="PostgreSQL", answer="of 22 connections 0 are left")
+
+
+async def test_a_first_attempt_for_which_there_is_no_room_is_removed(desk: Desk, world: World) -> None:
+    world.answers["create_databases"] = refuse
+    handle, request = await desk.deploy("abcdef1")
+    outcome = outcome_of(await handle.result(), request)
+    assert outcome.diagnosis is not None
+    assert (outcome.state, outcome.diagnosis.category) == ("failed", Category.CAPACITY)
+    assert "of 22 connections 0 are left" in outcome.diagnosis.summary
+    assert (outcome.note, outcome.expires_at) == ("what it had made is gone", None)
+    assert world.came_before("end create_databases:1", "delete_namespace:2"), "under a number of its own"
+    assert world.applied == []
+
+
+async def test_what_is_left_of_one_for_which_there_is_no_room_is_taken_after_a_while(desk: Desk, world: World) -> None:
+    held = ReceiptItem(object="Namespace pr-7", existed=True, seen_gone=False, seconds=12, held_by="finalizers")
+    world.answers |= {"create_databases": refuse, "delete_namespace": lambda: held}
+    handle, request = await desk.deploy("abcdef1")
+    outcome = outcome_of(await handle.result(), request)
+    assert outcome.expires_at is not None
+    assert "failedTtl" in outcome.note
+
+
+async def test_an_update_that_asks_for_more_than_there_is_goes_back_to_what_was_good(desk: Desk, world: World) -> None:
+    world.good = good("0000000")
+    refusals = [refuse]
+    world.answers["create_databases"] = lambda: refusals.pop()() if refusals else None
+    handle, request = await desk.deploy("abcdef1")
+    outcome = outcome_of(await handle.result(), request)
+    assert outcome.note == "generation 1 (commit 0000000) runs again as generation 2"
+    assert world.applied == ["0000000"]
 
 
 async def test_a_cancelled_first_attempt_removes_what_it_made(desk: Desk, world: World) -> None:
