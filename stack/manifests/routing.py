@@ -3,7 +3,7 @@
 from kubernetes.aio import client as k8s
 
 from stack.manifests.blueprint import Blueprint
-from stack.manifests.labels import component_labels, object_meta
+from stack.manifests.labels import component_labels, generation, object_meta
 
 
 def service(blueprint: Blueprint, component: str, ports: list[k8s.V1ServicePort]) -> k8s.V1Service:
@@ -22,7 +22,7 @@ def ingress(blueprint: Blueprint, name: str, host: str, *, component: str, port:
     path = k8s.V1HTTPIngressPath(path="/", path_type="Prefix", backend=backend)
     rule = k8s.V1IngressRule(host=host, http=k8s.V1HTTPIngressRuleValue(paths=[path]))
     metadata = object_meta(blueprint, name, component)
-    metadata.annotations |= blueprint.settings.ingress_annotations
+    metadata.annotations = blueprint.settings.ingress_annotations | generation(blueprint)
     return k8s.V1Ingress(
         api_version="networking.k8s.io/v1",
         kind="Ingress",
