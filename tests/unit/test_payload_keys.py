@@ -26,7 +26,9 @@ def test_without_keys_none_encrypts() -> None:
 
 
 def test_every_problem_is_told_by_its_line() -> None:
-    text = f"{written(OLD)}\nbad id:{written(OLD)}\nok:{written(OLD)}\nok:{written(NEW)}\nshort:{written(OLD[:16])}\nodd:not base64!\nempty:"
+    text = (
+        f"{written(OLD)}\nbad id:{written(OLD)}\nok:{written(OLD)}\nok:{written(NEW)}\nshort:{written(OLD[:16])}\nodd:not base64!\nempty:"
+    )
     with pytest.raises(InvalidInputError) as caught:
         parse_payload_keys(text)
     assert caught.value.problems == [
