@@ -56,8 +56,9 @@ async def look(connection: Connection, worker: int) -> Room:
     """The server's connections and who has them; `worker` are kept for us."""
     limits = await (await connection.execute(LIMITS, (MARK,))).fetchone()
     assert limits is not None
+    most, reserved, others = limits
     shares = await (await connection.execute(SHARES, {"begin": MARK})).fetchall()
-    return Room(*limits[:2], worker, limits[2], {name: share_of(purpose, name, limit) for name, purpose, limit in shares})
+    return Room(most, reserved, worker, others, {name: share_of(purpose, name, limit) for name, purpose, limit in shares})
 
 
 async def _make(connection: Connection, purpose: str, role: Role, lifetime: timedelta | None) -> None:

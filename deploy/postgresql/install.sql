@@ -37,11 +37,8 @@ BEGIN
         RAISE EXCEPTION 'role % is a superuser', deployer USING HINT = 'Give the worker a role of its own.';
     ELSIF deployer = current_user THEN
         RAISE WARNING 'the worker signs in as the administrator %: what it may do is not confined', deployer;
-    ELSE
-        EXECUTE format('ALTER ROLE %I LOGIN NOCREATEROLE', deployer);
-        IF NOT (SELECT rolcreatedb FROM pg_roles WHERE rolname = deployer) THEN
-            EXECUTE format('ALTER ROLE %I CREATEDB', deployer);
-        END IF;
+    ELSIF EXISTS (SELECT FROM pg_roles WHERE rolname = deployer AND (rolcreaterole OR NOT rolcanlogin OR NOT rolcreatedb)) THEN
+        EXECUTE format('ALTER ROLE %I LOGIN CREATEDB NOCREATEROLE', deployer);
     END IF;
 END $$;
 
@@ -92,7 +89,12 @@ BEGIN
         WHERE shobj_description(oid, 'pg_authid') ~ '^temporal-previews: (stack|template) '
             AND NOT pg_has_role('previews_role_maker', oid, 'MEMBER WITH ADMIN OPTION')
     LOOP
-        EXECUTE format('GRANT %I TO previews_role_maker WITH ADMIN OPTION', made);
+        BEGIN
+            EXECUTE format('GRANT %I TO previews_role_maker WITH ADMIN OPTION', made);
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'somebody who has ADMIN on it, such as the worker''s role, should run: %',
+                format('GRANT %I TO previews_role_maker WITH ADMIN OPTION', made);
+        END;
     END LOOP;
 END $$;
 

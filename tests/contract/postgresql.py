@@ -63,6 +63,11 @@ class Server:
     def url(self, user: str = "deployer", password: str = PASSWORD, database: str = "postgres") -> str:
         return psycopg.conninfo.make_conninfo(host=self.host, port=self.port, user=user, password=password, dbname=database)
 
+    def one_value(self) -> str:
+        """With host:port as one value, as providers show it."""
+        password = PASSWORD.replace("\\", "\\\\").replace("'", "\\'")
+        return f"host={self.host}:{self.port} user=deployer password='{password}' dbname=postgres"
+
     def superuser(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
         return psycopg.connect(host=str(self.folder), port=self.port, user=SUPERUSER, dbname=database, autocommit=True)
 

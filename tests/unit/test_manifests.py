@@ -175,6 +175,12 @@ def test_postgresql_is_reached_at_its_port(host: str, peer: Plain) -> None:
     assert spec["egress"] == [{"to": [peer], "ports": [{"port": 5432, "protocol": "TCP"}]}]
 
 
+def test_the_block_that_the_settings_name_is_all_that_is_open_for_postgresql() -> None:
+    settings = Settings(database_cidr=IPv4Network("10.110.0.0/20"))
+    spec = policies(claim(attempt("shop"), settings, host="db.example.com"))["allow-postgresql"]
+    assert spec["egress"] == [{"to": [{"ipBlock": {"cidr": "10.110.0.0/20"}}], "ports": [{"port": 5432, "protocol": "TCP"}]}]
+
+
 CLOSED = Settings(
     production_addresses=(Address(host="10.96.7.7", port=7233), Address(host="fd00::7", port=7233), Address(host="t.live.svc", port=7233)),
     closed_cidrs=(IPv4Network("203.0.113.0/24"),),
