@@ -19,7 +19,7 @@ demo: up ## the main job, end to end: pull request 1 gets a preview, shown to an
 	@$(PYTHON) -m local.demo
 
 test: check up /usr/bin/chromium ## every ring, on the real platform
-	@$(PYTHON) -m pytest -q tests/simulation tests/audit
+	@$(PYTHON) -m pytest -q tests/simulation
 	source .local/env
 	$(PYTHON) -m pytest -q tests/contract tests/workflows tests/e2e
 	$(PYTHON) -m pytest -q tests/soak
