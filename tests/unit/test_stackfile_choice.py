@@ -64,7 +64,10 @@ BAD: dict[str, tuple[BaseFile, str]] = {
     "a folder": (base(kind="dir"), "preview.yaml is no file but a dir"),
     "too large": (base(b"", size=70_000), "the file has 70000 bytes; at most 65536 are read"),
     "no text": (base(b"\xff\xfe\x00"), "it is not a text file in UTF-8"),
-    "no stack file": (base(spoilt(("port: 8080", "privileged: true"))), "line 9: webapp.containers.0.privileged: no stack file can ask for this"),
+    "no stack file": (
+        base(spoilt(("port: 8080", "privileged: true"))),
+        "line 9: webapp.containers.0.privileged: no stack file can ask for this",
+    ),
     "an image that was not given": (base(spoilt(("image: worker", "image: jobs"))), "--image jobs=REF is missing"),
 }
 
