@@ -27,16 +27,23 @@ async def apply_all(cluster: Cluster, manifests: Iterable[Object], generation: i
         raise errors.exceptions[0] from None
 
 
-async def prune(cluster: Cluster, namespace: str, generation: int) -> None:
-    """Takes away what an older generation needed and this one, applied in full, does not: a way that was closed must not stay open."""
+async def prune(cluster: Cluster, namespace: str, generation: int, applied: Iterable[Object]) -> None:
+    """Takes away what an older generation needed and this one, applied in full, does not: a way that was closed must not stay open.
+
+    Raises ConflictError when something of an older generation lies over what was `applied`: a lost worker made it too late.
+    """
+    ours = {identity(manifest) for manifest in applied}
     kinds = await asyncio.gather(*(cluster.list_objects(kind, namespace, selector=OURS) for kind in KINDS_OF_A_STACK))
     for item in (item for items in kinds for item in items if generation_of(item) < generation):
+        if identity(item) in ours:
+            raise ConflictError("looking at", obj=item["metadata"]["name"], answer="an older generation has written it meanwhile")
         await cluster.delete(*identity(item), uid=item["metadata"]["uid"])
 
 
 @retry(retry=retry_if_exception_type(ConflictError), stop=stop_after_attempt(TRIES), wait=wait_fixed(PAUSE_SECONDS), reraise=True)
 async def apply_as(cluster: Cluster, manifest: Object, generation: int) -> None:
-    """Applies exactly over what was looked at, so that a worker that was frozen in between cannot undo what another did meanwhile.
+    """Applies exactly over what was looked at, so that a worker that was frozen in between cannot undo what another did meanwhile. Only an
+    apply that makes an object has no such precondition: what comes too late there, the clean-up heals.
 
     Raises OutdatedError when a newer generation wrote the object, ConflictError when it changes faster than it can be read.
     """

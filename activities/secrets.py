@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from activities.applying import apply_as
-from gateways.cluster import Cluster
+from gateways.cluster import Cluster, Object
 from gateways.records import Records
 from gateways.secret_sources import SecretSource
 from stack.models import Attempt, SecretsReport
@@ -29,7 +29,16 @@ class SecretActivities:
         if secrets is None:
             return SecretsReport()
         values = usable(await self._source.read(secrets), secrets, self._settings.production_addresses)
-        salt = kept_salt(await self._cluster.read("Secret", APP_SECRET, attempt.namespace))
         await self._records.confirm(Names(attempt.namespace), attempt.generation)
+        salt = kept_salt(await self._there(attempt))
         await apply_as(self._cluster, app_secret(attempt, values, salt), attempt.generation)
         return secrets_report(values, salt)
+
+    async def _there(self, attempt: Attempt) -> Object | None:
+        """The Secret as it is. Where there is none, it is made without values, so that there is a version to apply over: what a worker that
+        was frozen still applies is refused."""
+        there = await self._cluster.read("Secret", APP_SECRET, attempt.namespace)
+        if there is not None:
+            return there
+        await self._cluster.create(app_secret(attempt, {}, kept_salt(None)))
+        return await self._cluster.read("Secret", APP_SECRET, attempt.namespace)

@@ -37,10 +37,11 @@ class WorkloadActivities:
         attempt, elsewhere = application.attempt, await self._elsewhere(application)
         address, ca = (self._postgres.host, self._postgres.port), self._postgres.ca
         objects = workload_objects(application, self._settings, database_ca=ca, database_address=address, elsewhere=elsewhere)
+        manifests = [to_dict(each) for each in objects]
         await self._records.confirm(Names(attempt.namespace), attempt.generation)
         async with heartbeats(f"applying the workloads of {attempt.namespace}"):
-            await apply_all(self._cluster, map(to_dict, objects), attempt.generation)
-            await prune(self._cluster, attempt.namespace, attempt.generation)
+            await apply_all(self._cluster, manifests, attempt.generation)
+            await prune(self._cluster, attempt.namespace, attempt.generation, manifests)
 
     async def _elsewhere(self, application: Application) -> Address | None:
         """Read from the Secret: what a source of secrets says is in no payload, not even an address."""

@@ -80,5 +80,12 @@ def policy(name: str, generation: int, labels: dict[str, str] | None = None) -> 
 async def test_what_only_an_older_generation_had_goes(cluster: FakeCluster) -> None:
     for item in (policy("allow-internet", 1), policy("allow-dns", 2), policy("of-others", 0, labels={})):
         await cluster.create(item)
-    await prune(cluster, HOME, 2)
+    await prune(cluster, HOME, 2, [policy("allow-dns", 2)])
     assert {item["metadata"]["name"] for item in await cluster.list_objects("NetworkPolicy", HOME)} == {"allow-dns", "of-others"}
+
+
+async def test_what_a_lost_worker_has_written_over_the_newer_one_is_applied_again_and_not_taken_away(cluster: FakeCluster) -> None:
+    await cluster.create(policy("allow-dns", 1))
+    with pytest.raises(ConflictError, match="an older generation"):
+        await prune(cluster, HOME, 2, [policy("allow-dns", 2)])
+    assert await cluster.read("NetworkPolicy", "allow-dns", HOME)

@@ -7,6 +7,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.secrets import SecretActivities
+from gateways.cluster import Object
 from gateways.cluster_secrets import ClusterSecrets
 from gateways.doppler import Doppler
 from gateways.records import ClusterRecords
@@ -14,6 +15,7 @@ from gateways.secret_files import EnvFiles
 from gateways.secret_sources import StackSecrets
 from stack.errors import MissingSecretError, OutdatedError, RejectedError, SecretSourceError
 from stack.models import Attempt, SecretsReport
+from stack.names import Names
 from stack.settings import Settings
 from stack.stackfile import DopplerConfig, Secrets
 from tests.activities.world import HOME, accepted_cluster
@@ -218,3 +220,29 @@ async def test_a_file_that_cannot_be_understood_is_refused_without_showing_it(fo
     with pytest.raises(SecretSourceError, match=r"broken\.env") as caught:
         await EnvFiles(folder).read("broken.env")
     assert "hidden" not in str(caught.value)
+
+
+async def test_a_worker_that_wakes_up_after_a_newer_one_has_written_brings_no_old_values(cluster: FakeCluster, folder: Path) -> None:
+    """It was frozen right before it would have made the Secret."""
+    make = cluster.create
+
+    async def late(manifest: Object) -> bool:
+        cluster.create = make  # type: ignore[method-assign]
+        await move_on(cluster, folder)
+        return await make(manifest)
+
+    cluster.create = late  # type: ignore[method-assign]
+    with pytest.raises(OutdatedError):
+        await write(cluster, folder, asking())
+    assert (await stored(cluster))["PLAIN"] == "new"
+
+
+async def move_on(cluster: FakeCluster, folder: Path) -> SecretsReport:
+    """A newer generation is accepted and its Secret written, with another value."""
+    names = Names("pr-1")
+    records = ClusterRecords(cluster, HOME)
+    before = await records.read(names)
+    assert before is not None
+    await records.advance(names, before.record.model_copy(update={"generation": 2}), after=before)
+    (folder / "shop.env").write_text("PLAIN=new\n")
+    return await write(cluster, folder, asking(generation=2))

@@ -181,7 +181,7 @@ def test_what_is_wrong_in_doppler_is_told_within_seconds(shop: Shop) -> None:
     good, tokens = dict(shop.values), shop.doppler.tokens
     for number, (name, refusal) in enumerate(REFUSALS.items()):
         shop.values.clear()
-        shop.values |= good
+        shop.values.update(good)
         shop.doppler.tokens = tokens
         spoil(name, shop)
         result = shop.preview.deploy(f"111111{number}")
