@@ -81,8 +81,9 @@ async def serving(*script: Handler) -> AsyncIterator[ScriptedServer]:
     try:
         yield server
     finally:
+        await site.stop()
+        await asyncio.sleep(0.01)  # a connection that was accepted in this very moment becomes one of those that are closed now
         await runner.cleanup()
-        await asyncio.sleep(0.01)  # a connection that was accepted in this very moment is closed by the loop's next turns
 
 
 def write_kubeconfig(folder: Path, url: str) -> Path:
