@@ -39,6 +39,7 @@ def environment(ports: Ports) -> dict[str, str]:
         "TEMPORAL_ADDRESS": f"127.0.0.1:{ports.temporal}",
         "TEMPORAL_NAMESPACE": TEMPORAL_NAMESPACE,
         "PREVIEWS_TASK_QUEUE": TASK_QUEUE,
+        "PREVIEWS_DATABASE_CONNECTIONS": "12",  # of 200: ten deploys at once make their databases side by side
         "PREVIEWS_DATABASE_URL_FILE": str(DATABASE_URL),
         "PREVIEWS_DATABASE_POD_ADDRESS": f"{HOST_ADDRESS}:{ports.postgres_previews}",
         "PREVIEWS_DATABASE_CA_FILE": str(AUTHORITY),
