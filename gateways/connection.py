@@ -30,6 +30,8 @@ CLIENT_ERRORS: Final = (aiohttp.ClientError, OpenApiException, ConfigException, 
 """Everything that the client raises for a call: ValueError is what aiohttp has for a line that is too long, ConfigException what a pod's
 token that is just being written leads to."""
 
+CLOSING_SECONDS: Final = 0.05
+"""aiohttp does not wait until connections with TLS are closed; without a moment for it the loop may end before."""
 PATIENCE_SECONDS: Final = 5.0
 """How long a right that was just granted may take to reach the API server's cache, and a new quota to be counted."""
 
@@ -81,6 +83,7 @@ class Session:
 
     async def close(self) -> None:
         await self._client.close()  # type: ignore[no-untyped-call]
+        await asyncio.sleep(CLOSING_SECONDS)
 
     async def call(self, request: Request, *, accept: Container[int] = ()) -> Answer:
         """The answer, if it is a success or its status among those to accept. Refusals that will pass are waited out for a while."""
