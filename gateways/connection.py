@@ -18,7 +18,7 @@ from kubernetes.aio.client.rest import RESTResponse
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
 from yaml import YAMLError
 
-from gateways.translation import Answer, refusal, unreachable, will_pass
+from gateways.translation import Answer, not_ready, refusal, unreachable, will_pass
 from stack.errors import InvalidInputError
 
 CALL_SECONDS: Final = 8.0
@@ -87,15 +87,12 @@ class Session:
 
     async def call(self, request: Request, *, accept: Container[int] = ()) -> Answer:
         """The answer, if it is a success or its status among those to accept. Refusals that will pass are waited out for a while."""
-        deadline, pause = time.monotonic() + PATIENCE_SECONDS, FIRST_PAUSE_SECONDS
+        patience = _Patience(self, request)
         while True:
             answer = await self._ask(request)
             if answer.ok or answer.status in accept:
                 return answer
-            if not will_pass(answer) or time.monotonic() > deadline:
-                raise refusal(answer, request.did, request.obj)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, 0.5)
+            await patience.wait(answer)
 
     async def _ask(self, request: Request) -> Answer:
         try:
@@ -108,16 +105,20 @@ class Session:
     async def stream(self, request: Request, *, quiet_seconds: float) -> AsyncIterator[aiohttp.StreamReader]:
         """An answer to be read line by line. A connection on which nothing comes for `quiet_seconds` is a broken one."""
         limits = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=quiet_seconds)
+        patience = _Patience(self, request)
         try:
-            response = await self._send(request, limits)
+            while (response := await self._send(request, limits)).status != HTTPStatus.OK:
+                await patience.wait(Answer(response.status, await _text(response)))
             try:
-                if response.status != HTTPStatus.OK:
-                    raise refusal(Answer(response.status, await _text(response)), request.did, request.obj)
                 yield response.response.content
             finally:
                 response.response.close()
         except CLIENT_ERRORS as error:
             raise unreachable(error, request.did, request.obj) from None
+
+    async def is_ready(self) -> bool:
+        """Whether the API server has all that it needs to judge a request. One that has just started knows nobody's rights."""
+        return (await self._ask(Request("GET", "/readyz", "asking", "the API server whether it is ready"))).ok
 
     async def _send(self, request: Request, limits: aiohttp.ClientTimeout) -> RESTResponse:
         parameters = await self._client.param_serialize(
@@ -129,6 +130,26 @@ class Session:
             auth_settings=["BearerToken"],
         )
         return await self._client.call_api(*parameters, _request_timeout=limits)
+
+
+class _Patience:
+    """Waits between two attempts of one request for as long as its refusal may pass, and raises when that has lasted too long."""
+
+    def __init__(self, session: Session, request: Request) -> None:
+        self._session, self._request = session, request
+        self._deadline, self._pause = time.monotonic() + PATIENCE_SECONDS, FIRST_PAUSE_SECONDS
+        self._is_last = False
+
+    async def wait(self, answer: Answer) -> None:
+        if self._is_last or not will_pass(answer):
+            raise refusal(answer, self._request.did, self._request.obj)
+        if time.monotonic() > self._deadline:
+            if not await self._session.is_ready():
+                raise not_ready(answer, self._request.did, self._request.obj)
+            self._is_last = True
+            return
+        await asyncio.sleep(self._pause)
+        self._pause = min(2 * self._pause, 0.5)
 
 
 async def _text(response: RESTResponse) -> str:

@@ -103,6 +103,11 @@ def _forbidden(message: str) -> tuple[Kind, str]:
     return next(meaning for part, meaning in FORBIDDEN.items() if part in message)
 
 
+def not_ready(answer: Answer, did: str, obj: str) -> UnavailableError:
+    """The error for a refusal by an API server that is not ready to judge requests: it has just started, or something is wrong with it."""
+    return UnavailableError(did, obj=obj, answer=f"{answer.status} {answer.message}", remedy="the cluster's API server is not ready yet")
+
+
 def unreachable(error: Exception, did: str, obj: str) -> UnavailableError:
     """The error for a connection that could not be made, broke or took too long."""
     said = f"{type(error).__name__} {error}".strip()

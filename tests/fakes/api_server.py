@@ -24,6 +24,11 @@ class ScriptedServer:
         self.requests: list[str] = []
         self.tokens: list[str] = []
         self.url = ""
+        self.ready = True
+        """What /readyz says; that is not part of the script."""
+
+    async def readyz(self, request: web.Request) -> web.StreamResponse:
+        return web.Response(status=200 if self.ready else 403)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.requests.append(f"{request.method} {request.path_qs}")
@@ -72,6 +77,7 @@ async def serving(*script: Handler) -> AsyncIterator[ScriptedServer]:
     """The server on a free port of loopback."""
     server = ScriptedServer(*script)
     app = web.Application()
+    app.router.add_get("/readyz", server.readyz)
     app.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(app, shutdown_timeout=0)
     await runner.setup()

@@ -107,6 +107,23 @@ async def test_a_missing_right_is_rejected_after_some_patience(call: str, tmp_pa
         assert len(server.requests) > 2
 
 
+@pytest.mark.parametrize("call", CALLS)
+async def test_an_api_server_that_has_just_started_refuses_nobody_for_good(call: str, tmp_path: Path) -> None:
+    """It forbids everything until it has read who may do what, and says by /readyz that it is not ready."""
+    refused = answer(403, {"message": 'x is forbidden: User "d" cannot get resource "x" in API group ""'})
+    async with serving(refused) as server, connected(tmp_path, server.url) as cluster:
+        server.ready = False
+        with pytest.raises(UnavailableError, match="not ready yet"):
+            await CALLS[call](cluster)
+
+
+async def test_a_server_that_becomes_ready_at_the_last_moment_is_asked_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "PATIENCE_SECONDS", 0.0)
+    refused = answer(403, {"message": 'x is forbidden: User "d" cannot get resource "x" in API group ""'})
+    async with serving(refused, answer(200, MAP)) as server, connected(tmp_path, server.url) as cluster:
+        assert await cluster.read("ConfigMap", "a", "pr-1") == MAP
+
+
 async def test_a_right_that_arrives_late_is_awaited(tmp_path: Path) -> None:
     refused = answer(403, {"message": 'x is forbidden: User "d" cannot get resource "x" in API group ""'})
     async with serving(refused, answer(200, MAP)) as server, connected(tmp_path, server.url) as cluster:
