@@ -13,6 +13,9 @@ from local.settings import CGROUP
 
 ROOT = Path("/sys/fs/cgroup")
 CPUSET_FILES = ("cpuset.cpus", "cpuset.mems")
+WEIGHTS = {"cpu.shares": 1024, "cpu.weight": 100}
+"""v1's file and v2's → what a group has by default. All pods together would get no more than one program of the machine's."""
+MOST_WEIGHT = 10_000
 REMOVAL = 10.0  # seconds in which the kernel lets go of processes that were killed
 
 
@@ -30,11 +33,20 @@ def create() -> None:
         if (hierarchy / "cgroup.subtree_control").exists():
             _hand_down(hierarchy)
         group.mkdir(exist_ok=True)
+        _weigh(group)
         for name in CPUSET_FILES:  # v1 makes groups that may run nowhere
             if (hierarchy / name).exists() and (group / name).exists() and not (group / name).read_text().strip():
                 (group / name).write_text((hierarchy / name).read_text())
         if (group / "cgroup.subtree_control").exists():
             _hand_down(group)
+
+
+def _weigh(group: Path) -> None:
+    """As much of the processors as the kubelet gives its pods on a machine of their own: there this group is the root."""
+    processors = os.cpu_count() or 1
+    for name, each in WEIGHTS.items():
+        if (group / name).exists():
+            (group / name).write_text(str(min(each * processors, MOST_WEIGHT)))
 
 
 def _hand_down(group: Path) -> None:
