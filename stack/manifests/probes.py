@@ -1,7 +1,8 @@
 """How the kubelet learns that a container works.
 
 Each container has a startup probe and a readiness probe of the same kind. The startup probe looks every second, so that a deploy does not
-wait for the next look, and when it has passed the kubelet asks for readiness at once. No liveness probes: they restart what is merely slow
+wait for the next look, and when it has passed the kubelet asks for readiness at once. From then on it is asked seldom: previews are idle
+most of the time, and ten of them that are asked every second keep half a core busy. No liveness probes: they restart what is merely slow
 and hide what is broken.
 """
 
@@ -14,16 +15,17 @@ from stack.manifests.environment import literals
 from stack.names import FRONTEND_PORT
 from stack.stackfile import Readiness
 
-PERIOD: Final = 1
-"""Seconds between two looks."""
-EXEC_PERIOD: Final = 5
-"""Seconds between two looks once a container has started, where a look starts a process: some 30 ms of CPU each, for every preview."""
+STARTUP_PERIOD: Final = 1
+"""Seconds between two looks until a container has started."""
+PERIOD: Final = 5
+"""Seconds between two looks after that."""
 TIMEOUT: Final = 3
 """Seconds for an answer; the kubelet's default of one is too short for a busy node."""
 TOLERATED: Final = timedelta(seconds=30)
 """A container of the application that has been ready may say for this long that it is not. It is alone: taken out of the Service, nobody
 answers, and readiness that asks for Temporal would take the page away for each update of the temporal pod."""
-SERVER_FAILURES: Final = 3
+FAILURES: Final = 3
+"""Looks in a row that fail until one of our own containers, which has been ready, no longer is."""
 MARGIN: Final = timedelta(seconds=30)
 """The kubelet restarts what did not start in time. DeployPreview gives its verdict before, while the container can still be diagnosed."""
 WORKFLOW_SERVICE: Final = "temporal.api.workflowservice.v1.WorkflowService"
@@ -32,11 +34,10 @@ WORKFLOW_SERVICE: Final = "temporal.api.workflowservice.v1.WorkflowService"
 
 def probes(look: k8s.V1Probe, deadline: timedelta, tolerated: timedelta | None = None) -> tuple[k8s.V1Probe, k8s.V1Probe]:
     """(startup, readiness) that look in the same way."""
-    patience = int((deadline + MARGIN).total_seconds()) // PERIOD
-    period = EXEC_PERIOD if look._exec else PERIOD
-    startup = look.model_copy(update={"period_seconds": PERIOD, "failure_threshold": patience, "timeout_seconds": TIMEOUT})
-    failures = int(tolerated.total_seconds()) // period if tolerated else SERVER_FAILURES
-    readiness = look.model_copy(update={"period_seconds": period, "failure_threshold": failures, "timeout_seconds": TIMEOUT})
+    patience = int((deadline + MARGIN).total_seconds()) // STARTUP_PERIOD
+    startup = look.model_copy(update={"period_seconds": STARTUP_PERIOD, "failure_threshold": patience, "timeout_seconds": TIMEOUT})
+    failures = int(tolerated.total_seconds()) // PERIOD if tolerated else FAILURES
+    readiness = look.model_copy(update={"period_seconds": PERIOD, "failure_threshold": failures, "timeout_seconds": TIMEOUT})
     return startup, readiness
 
 

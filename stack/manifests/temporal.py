@@ -10,9 +10,9 @@ from stack.manifests.blueprint import Blueprint
 from stack.manifests.environment import plain_env
 from stack.manifests.hardening import container_security, pod_spec, resources
 from stack.manifests.labels import object_meta, pod_meta, pods_of
-from stack.manifests.probes import PERIOD, TIMEOUT
+from stack.manifests.probes import probes
 from stack.manifests.routing import ingress, service
-from stack.manifests.server import Server, server_container
+from stack.manifests.server import START_DEADLINE, Server, server_container
 from stack.manifests.workload import deployment
 from stack.names import (
     DATABASE_SECRET,
@@ -64,14 +64,15 @@ def server_sidecar(server: Server, blueprint: Blueprint) -> k8s.V1Container:
 
 def ui_container(blueprint: Blueprint) -> k8s.V1Container:
     """Never sees a secret of the application: it is public."""
-    look = k8s.V1HTTPGetAction(path="/healthz", port=UI_PORT)
+    startup, readiness = probes(k8s.V1Probe(http_get=k8s.V1HTTPGetAction(path="/healthz", port=UI_PORT)), START_DEADLINE)
     return k8s.V1Container(
         name=UI_CONTAINER,
         image=blueprint.settings.ui_image,
         image_pull_policy=blueprint.settings.image_pull_policy,
         env=plain_env(ui_env(blueprint)),
         ports=[k8s.V1ContainerPort(name="ui", container_port=UI_PORT, protocol="TCP")],
-        readiness_probe=k8s.V1Probe(http_get=look, period_seconds=PERIOD, timeout_seconds=TIMEOUT),
+        startup_probe=startup,
+        readiness_probe=readiness,
         resources=resources(cpu="10m", memory="64Mi", memory_limit="128Mi"),
         security_context=container_security(),
     )
