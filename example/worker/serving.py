@@ -24,7 +24,8 @@ NAMESPACE = "default"
 ONE_TRY = 5.0
 RETRY_INTERVAL = 0.2
 SAY_AGAIN_AFTER = 5.0
-NOT_READY_INTERVAL = 0.1
+FIRST_NOT_READY_INTERVAL = 0.1
+NOT_READY_INTERVAL = 1.0
 READY_INTERVAL = 5.0
 
 log = logging.getLogger("worker")
@@ -97,13 +98,16 @@ async def try_to_connect(address: str) -> Client:
 async def keep_ready_file(file: Path, find: Callable[[], Awaitable[str | None]]) -> None:
     """The file exists while `find` finds no problem."""
     last: str | None = "not checked yet"
+    pause = FIRST_NOT_READY_INTERVAL
     while True:
         problem = await find()
         mark(file, ready=problem is None)
         if problem != last:
             log.info("ready" if problem is None else f"not ready: {problem}")
         last = problem
-        await asyncio.sleep(READY_INTERVAL if problem is None else NOT_READY_INTERVAL)
+        # Soon after the start it is asked often; on a node that is too busy to answer, asking often would keep it so.
+        pause = FIRST_NOT_READY_INTERVAL if problem is None else min(1.5 * pause, NOT_READY_INTERVAL)
+        await asyncio.sleep(READY_INTERVAL if problem is None else pause)
 
 
 def mark(file: Path, *, ready: bool) -> None:
@@ -114,13 +118,12 @@ def mark(file: Path, *, ready: bool) -> None:
 
 
 async def find_problem(client: Client, database_url: str | None) -> str | None:
-    """Why the worker cannot do its work, or None: asks Temporal whether it sees this worker, and the database."""
+    """Why the worker cannot do its work, or None: asks Temporal whether it sees this worker, and then the database."""
     problems = await asyncio.gather(
         polling_problem(client, TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW),
         polling_problem(client, TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY),
-        database_problem(database_url),
     )
-    return next((problem for problem in problems if problem), None)
+    return next((problem for problem in problems if problem), None) or await database_problem(database_url)
 
 
 async def polling_problem(client: Client, kind: TaskQueueType.ValueType) -> str | None:
