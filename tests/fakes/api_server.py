@@ -1,14 +1,20 @@
 """A server that answers as a test tells it, to see what the gateway makes of broken answers. Not a Kubernetes API."""
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateways.connection import Session
 from gateways.kubernetes_cluster import KubernetesCluster
@@ -92,12 +98,21 @@ async def serving(*script: Handler) -> AsyncIterator[ScriptedServer]:
         await runner.cleanup()
 
 
+@cache
+def _authority() -> str:
+    """Nobody's: with one named, the client does not load all that the machine trusts, which takes longer than most tests."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "nobody")])
+    draft = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(days=1))
+    return base64.b64encode(draft.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)).decode()
+
+
 def write_kubeconfig(folder: Path, url: str) -> Path:
     """A kubeconfig whose token is in a file that somebody else renews."""
     (folder / "token").write_text("first\n")
     context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
     user = {"name": "u", "user": {"tokenFile": "token"}}
-    cluster = {"name": "c", "cluster": {"server": url}}
+    cluster = {"name": "c", "cluster": {"server": url, "certificate-authority-data": _authority()}}
     config = {"apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [context], "users": [user], "clusters": [cluster]}
     (folder / "kubeconfig").write_text(yaml.safe_dump(config))
     return folder / "kubeconfig"

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import worker
+
 ROOT = Path(__file__).parents[2]
 NOBODY = "127.0.0.1:1"
 
@@ -48,24 +50,39 @@ def test_it_ends_at_once_while_temporal_is_away(settings: dict[str, str]) -> Non
     assert "Traceback" not in told
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "told"),
-    [
-        ("TEMPORAL_TLS_CLIENT_CERT_PATH", "/nonexistent", "/nonexistent"),
-        ("TEMPORAL_PROFILE", "nobody", "nobody"),
-        ("TEMPORAL_ADDRESS", "http://[bad", "http://[bad"),
-        ("TEMPORAL_ADDRESS", "nowhere", "TEMPORAL_ADDRESS nowhere: it has no port; write host:port"),
-        ("PREVIEWS_PRODUCTION_ADDRESSES", "10.0.0.9:7233,nowhere", "PREVIEWS_PRODUCTION_ADDRESSES: Value error, it has no port"),
-        ("PREVIEWS_DATABASE_URL_FILE", "", "PREVIEWS_DATABASE_URL_FILE"),
-        ("PREVIEWS_DATABASE_URL_FILE", "/no/such/url", "PREVIEWS_DATABASE_URL_FILE: /no/such/url"),
-        ("PREVIEWS_DATABASE_CA_FILE", "/no/such/ca", "PREVIEWS_DATABASE_CA_FILE: /no/such/ca"),
-        ("KUBECONFIG", "/no/such/kubeconfig", "/no/such/kubeconfig"),
-    ],
-)
-def test_settings_that_cannot_be_used_are_one_message(settings: dict[str, str], name: str, value: str, told: str) -> None:
-    process = start(settings | {name: value})
-    _, error = process.communicate(timeout=20)
-    assert process.returncode == 2, error
+UNUSABLE = [
+    ("TEMPORAL_TLS_CLIENT_CERT_PATH", "/nonexistent", "/nonexistent"),
+    ("TEMPORAL_PROFILE", "nobody", "nobody"),
+    ("TEMPORAL_ADDRESS", "http://[bad", "http://[bad"),
+    ("TEMPORAL_ADDRESS", "nowhere", "TEMPORAL_ADDRESS nowhere: it has no port; write host:port"),
+    ("PREVIEWS_PRODUCTION_ADDRESSES", "10.0.0.9:7233,nowhere", "PREVIEWS_PRODUCTION_ADDRESSES: Value error, it has no port"),
+    ("PREVIEWS_DATABASE_URL_FILE", "", "PREVIEWS_DATABASE_URL_FILE"),
+    ("PREVIEWS_DATABASE_URL_FILE", "/no/such/url", "PREVIEWS_DATABASE_URL_FILE: /no/such/url"),
+    ("PREVIEWS_DATABASE_CA_FILE", "/no/such/ca", "PREVIEWS_DATABASE_CA_FILE: /no/such/ca"),
+    ("KUBECONFIG", "/no/such/kubeconfig", "/no/such/kubeconfig"),
+]
+"""Setting, value, and part of what is said."""
+
+
+@pytest.mark.parametrize("case", UNUSABLE, ids=lambda case: " ".join(case[:2]))
+def test_settings_that_cannot_be_used_are_one_message(
+    settings: dict[str, str], case: tuple[str, str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In this process: loading the worker takes two seconds."""
+    name, value, told = case
+    for known in {*os.environ, *settings}:
+        monkeypatch.delenv(known, raising=False)
+    for known, given in (settings | {name: value}).items():
+        monkeypatch.setenv(known, given)
+    assert worker.main() == 2
+    error = capsys.readouterr().err
     assert told in error
     assert "Traceback" not in error
     assert "hidden" not in error
+
+
+def test_the_process_ends_with_that_message(settings: dict[str, str]) -> None:
+    process = start(settings | {"PREVIEWS_DATABASE_URL_FILE": "/no/such/url"})
+    _, error = process.communicate(timeout=20)
+    assert process.returncode == 2, error
+    assert error.splitlines()[0] == "The settings cannot be used:"
