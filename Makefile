@@ -5,9 +5,13 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 MAKEFLAGS += --no-print-directory
+# Compiled modules are kept, whatever a container image says: the tests start hundreds of Python programs.
+unexport PYTHONDONTWRITEBYTECODE
 
 PYTHON := .venv/bin/python
 CODE := stack gateways activities workflows cli local example tests worker.py starter.py
+SIDE_BY_SIDE := -n 3 --dist worksteal
+FILES_SIDE_BY_SIDE := -n 3 --dist loadgroup
 READY := .venv/.installed-$(shell sha256sum requirements.txt | cut -c1-12)
 
 .PHONY: help demo test check audit format up down purge bench soak golden
@@ -19,9 +23,11 @@ demo: up ## the main job, end to end: pull request 1 gets a preview, shown to an
 	@$(PYTHON) -m local.demo
 
 test: check up /usr/bin/chromium ## every ring, on the real platform
-	@$(PYTHON) -m pytest -q tests/simulation
+	@$(PYTHON) -m pytest -q $(SIDE_BY_SIDE) tests/simulation
 	source .local/env
-	$(PYTHON) -m pytest -q tests/contract tests/workflows tests/e2e
+	$(PYTHON) -m local example
+	$(PYTHON) -m pytest -q $(FILES_SIDE_BY_SIDE) -m "not alone" tests/contract tests/workflows tests/e2e
+	$(PYTHON) -m pytest -q -m alone tests/e2e
 	$(PYTHON) -m pytest -q tests/soak
 	$(PYTHON) -m pytest -q tests/platform
 
@@ -30,7 +36,7 @@ check: $(READY) ## format, lint, types and fast tests, without a cluster
 	$(PYTHON) -m ruff check $(CODE)
 	$(PYTHON) -m mypy
 	$(PYTHON) -m mypy worker.py starter.py
-	$(PYTHON) -m pytest -q tests/unit tests/activities tests/replay example/tests -m "not e2e and not postgres and not platform"
+	$(PYTHON) -m pytest -q $(SIDE_BY_SIDE) tests/unit tests/activities tests/replay example/tests -m "not e2e and not postgres and not platform"
 
 audit: $(READY) ## scanners over manifests, tree and history, and known vulnerabilities; what cannot be checked fails
 	@$(PYTHON) -m pytest -q tests/audit

@@ -6,13 +6,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from tests.e2e.platform import ROOT, Footprint, Preview
 
-NUMBERS = itertools.count(int(time.time()) % 1_000_000 * 100 + 1)
-"""Numbers of pull requests that no earlier run has used, of which the records still tell."""
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Which of several processes that test side by side."""
+NUMBERS = itertools.count(int(time.time()) % 100_000 * 1000 + WORKER * 200 + 1)
+"""Numbers of pull requests that no other run has used, of which the records still tell."""
+LEFT = pytest.StashKey[list[str]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,20 +25,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def nothing_is_left_behind() -> Iterator[None]:
-    """Namespaces, databases, roles and sessions after all tests are those from before (the template databases may have been made)."""
-    assert "TEMPORAL_ADDRESS" in os.environ, "the platform is not known: run `make up`, then `source .local/env`"
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
+    """Namespaces, databases, roles, sessions and processes after all tests are those from before (the template databases may have been
+    made). With several processes, the one that began them looks."""
+    if "PYTEST_XDIST_WORKER" in os.environ or session.config.option.collectonly:
+        return (yield)
+    if "TEMPORAL_ADDRESS" not in os.environ:
+        raise pytest.UsageError("the platform is not known: run `make up`, then `source .local/env`")
     before = Footprint.now()
-    yield
-    after = Footprint.now()
-    assert after.namespaces <= before.namespaces, f"namespaces left: {after.namespaces - before.namespaces}"
-    left = {name for name in after.databases - before.databases if not name.startswith("template_")}
-    assert not left, f"databases left: {left}"
-    left = {name for name in after.roles - before.roles if not name.startswith("template_")}
-    assert not left, f"roles left: {left}"
-    assert after.sessions <= before.sessions, f"database sessions left: {after.sessions - before.sessions}"
-    assert after.processes <= before.processes, "workers or browsers left"
+    result = yield
+    session.config.stash[LEFT] = left = Footprint.now().beyond(before)
+    session.testsfailed += len(left)
+    return result
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    for line in config.stash.get(LEFT, []):
+        terminalreporter.write_line(f"LEFT BEHIND: {line}", red=True)
 
 
 @pytest.fixture(scope="session")

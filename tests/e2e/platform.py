@@ -14,6 +14,8 @@ from typing import Any
 import psycopg
 import yaml
 
+from stack.names import Names
+
 ROOT = Path(__file__).parents[2]
 REPOSITORY = "octo/shop"
 ARTIFACTS = ROOT / ".local" / "artifacts"
@@ -102,6 +104,27 @@ class Footprint:
             sessions=frozenset(name for (name,) in query("SELECT usename FROM pg_stat_activity WHERE usename LIKE 'pr\\_%%'")),
             processes=sum(_is_ours(words) for words in _command_lines()),
         )
+
+    def of(self, namespace: str) -> set[str]:
+        """The namespace, its databases and roles, as far as they are there."""
+        names = Names(namespace)
+        return {namespace} & self.namespaces | {*names.databases} & self.databases | {*names.roles} & self.roles
+
+    def beyond(self, before: "Footprint") -> list[str]:
+        """What is there now and was not before, a line each."""
+        found = {
+            "namespaces": self.namespaces - before.namespaces,
+            "databases": _not_templates(self.databases - before.databases),
+            "roles": _not_templates(self.roles - before.roles),
+            "database sessions of": self.sessions - before.sessions,
+        }
+        lines = [f"{what}: {', '.join(sorted(names))}" for what, names in found.items() if names]
+        more = self.processes - before.processes
+        return [*lines, f"{more} workers or browsers"] if more > 0 else lines
+
+
+def _not_templates(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(name for name in names if not name.startswith("template_"))
 
 
 def _command_lines() -> Iterator[list[bytes]]:

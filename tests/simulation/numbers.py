@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 
 class Numbers:
@@ -18,6 +19,21 @@ class Numbers:
 
     def recovered(self, matrix: str, seconds: float) -> None:
         self._slowest[matrix] = max(seconds, self._slowest.get(matrix, 0.0))
+
+    def given(self) -> dict[str, Any]:
+        """For another process, which adds it to its own."""
+        return {"scenes": {kind: [(scene, *counted) for scene, counted in scenes.items()] for kind, scenes in self._scenes.items()}} | {
+            "count": dict(self.count),
+            "slowest": self._slowest,
+        }
+
+    def take(self, given: dict[str, Any]) -> None:
+        for kind, scenes in given["scenes"].items():
+            for scene, played, moments in scenes:
+                self.add(kind, scene, played, moments)
+        self.count.update(given["count"])
+        for matrix, seconds in given["slowest"].items():
+            self.recovered(matrix, seconds)
 
     def line(self) -> str:
         """Empty if nothing was played."""
