@@ -51,6 +51,7 @@ from gateways.temporal import TemporalFrontends
 from gateways.web import Credentials, IngressWeb
 from stack.errors import InvalidInputError, PermanentError, PreviewError
 from stack.manifests.blueprint import Postgres
+from stack.registry import credentials
 from stack.settings import PREFIX, Settings
 from workflows.cleanup_stale_previews import CleanupStalePreviews
 from workflows.deploy_preview import DeployPreview
@@ -96,6 +97,7 @@ async def build_activities(settings: Settings, resources: AsyncExitStack) -> lis
     cluster = await KubernetesCluster.connect(settings.kubeconfig)
     resources.push_async_callback(cluster.close)
     url_file, _ = readable(required(settings.database_url_file, "database_url_file"), "database_url_file")
+    require_registry_credentials(settings)
     server = PostgresServer(url_file, settings.database_ca_file, settings.database_connections)
     postgres = as_pods_see_it(server, settings)
     records, frontends = ClusterRecords(cluster, settings.home_namespace), TemporalFrontends()
@@ -154,6 +156,17 @@ def ingress_credentials(settings: Settings) -> Credentials | None:
         return Credentials.read(text)
     except InvalidInputError as error:
         raise InvalidInputError([f"{PREFIX}INGRESS_CREDENTIALS_FILE: {path}: {problem}" for problem in error.problems]) from None
+
+
+def require_registry_credentials(settings: Settings) -> None:
+    """They are read at each deploy; what is wrong with them is said at the start."""
+    if settings.registry_credentials_file is None:
+        return
+    path, text = readable(settings.registry_credentials_file, "registry_credentials_file")
+    try:
+        credentials(text)
+    except InvalidInputError as error:
+        raise InvalidInputError([f"{PREFIX}REGISTRY_CREDENTIALS_FILE: {path}: {problem}" for problem in error.problems]) from None
 
 
 def required(path: Path | None, name: str) -> Path:

@@ -11,6 +11,7 @@ from activities.applying import apply_all, apply_as
 from activities.clock import Clock, utc_now
 from activities.heartbeat import Pulse, heartbeats
 from gateways.cluster import Cluster, Object
+from gateways.files import text_of
 from gateways.records import Records
 from stack.errors import StillThereError
 from stack.manifests import claim_objects, to_dict
@@ -18,7 +19,8 @@ from stack.manifests.blueprint import Postgres
 from stack.models import Attempt
 from stack.names import Names
 from stack.namespace import held_by, is_terminating, require_ours
-from stack.settings import Settings
+from stack.registry import pull_secret
+from stack.settings import PREFIX, Settings
 
 PATIENCE: Final = timedelta(minutes=2)
 """How long one try waits for a namespace to go before it says what holds it; Temporal tries again."""
@@ -35,7 +37,7 @@ class NamespaceActivities:
 
     @activity.defn(name="prepare_namespace")
     async def prepare_namespace(self, attempt: Attempt) -> None:
-        """Namespace, rights, quota, limits and network rules. Awaits one that is being deleted; heartbeats meanwhile.
+        """Namespace, rights, quota, limits, network rules and how to pull. Awaits one that is being deleted; heartbeats meanwhile.
 
         Raises ForeignNamespaceError (nothing touched) or OutdatedError.
         """
@@ -54,7 +56,12 @@ class NamespaceActivities:
         expires_at = attempt.expires_at or self._clock() + attempt.request.stack.ttl
         address, ca = (self._postgres.host, self._postgres.port), self._postgres.ca
         objects = claim_objects(attempt, self._settings, expires_at=expires_at, database_ca=ca, database_address=address)
-        return [to_dict(item) for item in objects]
+        return [*(to_dict(item) for item in objects), *self._pull_secret(attempt)]
+
+    def _pull_secret(self, attempt: Attempt) -> list[dict[str, Any]]:
+        """Read anew each time, so renewed credentials are in use from the next deploy on."""
+        file = self._settings.registry_credentials_file
+        return [pull_secret(attempt, text_of(file, f"{PREFIX}REGISTRY_CREDENTIALS_FILE"))] if file else []
 
 
 async def when_settled(cluster: Cluster, name: str, patience: timedelta, pulse: Pulse) -> Object | None:

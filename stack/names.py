@@ -38,6 +38,7 @@ TEMPORAL_NAMESPACE: Final = "default"
 
 APP_SECRET: Final = "app-secrets"  # noqa: S105 (names of Secret objects)
 DATABASE_SECRET: Final = "database"  # noqa: S105
+PULL_SECRET: Final = "registry"  # noqa: S105
 SECRET_TEMPORAL_PASSWORD: Final = "TEMPORAL_PASSWORD"  # noqa: S105 (names of keys in the Secret `database`)
 SECRET_APP_PASSWORD: Final = "APP_PASSWORD"  # noqa: S105
 SECRET_APP_URL: Final = "APP_URL"  # noqa: S105

@@ -78,6 +78,8 @@ class Settings(Model):
     """Address blocks, by commas, that look like the internet and are not: public addresses of nodes and of the cluster's API."""
 
     image_pull_policy: str = Field("IfNotPresent", pattern=r"^(IfNotPresent|Always|Never)$")
+    registry_credentials_file: Path | None = None
+    """Docker's config.json with the credentials by which the nodes pull; it becomes a Secret of every stack's namespace."""
     server_image: str = "docker.io/temporalio/server:{version}"
     admin_tools_image: str = "docker.io/temporalio/admin-tools:{version}"
     ui_image: str = "docker.io/temporalio/ui:2.54.1"

@@ -22,6 +22,7 @@ PULL_IS_POINTLESS: Final = re.compile(
 )
 """Answers that the next try will give again: the registry's, or that of a node which has no registry (then loopback is named in its
 stead). Everything else (a timeout, a 503, a closed port, a name that does not resolve) must be seen twice."""
+NO_ACCESS: Final = re.compile(r"(?i)pull access denied|unauthorized|authoriz|authentication|forbidden|no basic auth|\b40[13]\b")
 PULL_PATIENCE: Final = timedelta(seconds=30)
 """Three tries: after it a failing pull counts even if its events are lost."""
 NOT_SYNCED_YET: Final = re.compile(r"(?i)failed to sync (secret|configmap) cache")
@@ -131,12 +132,19 @@ def image_not_pulled(case: Case, part: Part) -> Diagnosis | None:
         object=part.label,
         summary=f"The image {part.image} cannot be pulled.",
         detail=detail(answer),
-        resolution="Check that the image was pushed under this name and tag, and that the cluster may read from its registry.",
+        resolution=_pull_remedy(_answer_only(answer, part.image)),
     )
 
 
 IMAGE_RULES: Final[tuple[Callable[[Case, Part], Diagnosis | None], ...]] = (image_name_invalid, image_unusable, image_not_pulled)
 """Why a container has no image, in a stack that rolls out and in a pod that only pulls."""
+
+
+def _pull_remedy(answer: str) -> str:
+    """The registry says which of the two it is; some say of an image that may not be read that there is none."""
+    if NO_ACCESS.search(answer):
+        return "Let the nodes read from this registry (PREVIEWS_REGISTRY_CREDENTIALS_FILE), or check that its credentials are still valid."
+    return "Check that the image was pushed under this name and tag, and that the cluster may read from its registry."
 
 
 def _answer_only(message: str, image: str) -> str:

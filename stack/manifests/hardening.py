@@ -4,6 +4,9 @@ from typing import Final
 
 from kubernetes.aio import client as k8s
 
+from stack.names import PULL_SECRET
+from stack.settings import Settings
+
 PLATFORM_USER: Final = 1000
 """User of temporal-server, temporal-ui and the admin tools. Their images name a user, and the kubelet can only check a number."""
 
@@ -29,6 +32,11 @@ def resources(*, cpu: str, memory: str, memory_limit: str | None = None) -> k8s.
     return k8s.V1ResourceRequirements(requests={"cpu": cpu, "memory": memory}, limits={"memory": memory_limit or memory})
 
 
+def pull_secrets(settings: Settings) -> list[k8s.V1LocalObjectReference] | None:
+    """By what the node pulls the images of a stack, where the registry asks."""
+    return [k8s.V1LocalObjectReference(name=PULL_SECRET)] if settings.registry_credentials_file else None
+
+
 def pod_spec(
     *,
     containers: list[k8s.V1Container],
@@ -36,6 +44,7 @@ def pod_spec(
     volumes: list[k8s.V1Volume],
     grace_seconds: int,
     restart_policy: str = "Always",
+    image_pull_secrets: list[k8s.V1LocalObjectReference] | None = None,
 ) -> k8s.V1PodSpec:
     """A pod without a token for the cluster's API and without the environment variables of its neighbours' Services."""
     return k8s.V1PodSpec(
@@ -44,6 +53,7 @@ def pod_spec(
         security_context=pod_security(),
         termination_grace_period_seconds=grace_seconds,
         restart_policy=restart_policy,
+        image_pull_secrets=image_pull_secrets,
         init_containers=init_containers,
         containers=containers,
         volumes=volumes or None,

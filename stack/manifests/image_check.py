@@ -9,7 +9,7 @@ from typing import Any, Final
 from kubernetes.aio import client as k8s
 
 from stack.manifests.blueprint import Blueprint, Postgres
-from stack.manifests.hardening import container_security, pod_spec, resources
+from stack.manifests.hardening import container_security, pod_spec, pull_secrets, resources
 from stack.manifests.labels import object_meta
 from stack.manifests.plain import to_dict
 from stack.manifests.temporal import temporal_deployment
@@ -51,6 +51,7 @@ def image_check_pod(attempt: Attempt, settings: Settings, images: Mapping[str, s
         volumes=[],
         grace_seconds=GRACE_SECONDS,
         restart_policy="Never",
+        image_pull_secrets=pull_secrets(settings),
     )
     spec.active_deadline_seconds = DEADLINE_SECONDS
     metadata = object_meta(blueprint, image_check_name(attempt.generation), IMAGE_CHECK)

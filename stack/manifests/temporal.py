@@ -8,7 +8,7 @@ from stack.addresses import Pod, host_of, ui_host
 from stack.manifests.app import app_part, volumes_of
 from stack.manifests.blueprint import Blueprint
 from stack.manifests.environment import plain_env
-from stack.manifests.hardening import container_security, pod_spec, resources
+from stack.manifests.hardening import container_security, pod_spec, pull_secrets, resources
 from stack.manifests.labels import object_meta, pod_meta, pods_of
 from stack.manifests.probes import probes
 from stack.manifests.routing import ingress, service
@@ -37,6 +37,7 @@ def temporal_deployment(blueprint: Blueprint) -> k8s.V1Deployment:
         containers=[ui_container(blueprint), worker.container],
         volumes=volumes_of([worker], *server.volumes()),
         grace_seconds=GRACE_SECONDS,
+        image_pull_secrets=pull_secrets(blueprint.settings),
     )
     template = k8s.V1PodTemplateSpec(metadata=pod_meta(blueprint, TEMPORAL), spec=spec)
     strategy = k8s.V1DeploymentStrategy(type="Recreate")

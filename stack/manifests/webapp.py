@@ -7,7 +7,7 @@ from kubernetes.aio import client as k8s
 from stack.addresses import Pod, host_of
 from stack.manifests.app import PUBLIC_PORT, Part, app_part, public_container, volumes_of
 from stack.manifests.blueprint import Blueprint
-from stack.manifests.hardening import pod_spec
+from stack.manifests.hardening import pod_spec, pull_secrets
 from stack.manifests.labels import object_meta, pod_meta, pods_of
 from stack.manifests.routing import ingress, service
 from stack.manifests.workload import deployment
@@ -30,7 +30,12 @@ def webapp_deployment(blueprint: Blueprint) -> k8s.V1Deployment:
     )
     template = k8s.V1PodTemplateSpec(
         metadata=pod_meta(blueprint, WEBAPP),
-        spec=pod_spec(containers=[part.container for part in parts], volumes=volumes_of(parts), grace_seconds=GRACE_SECONDS),
+        spec=pod_spec(
+            containers=[part.container for part in parts],
+            volumes=volumes_of(parts),
+            grace_seconds=GRACE_SECONDS,
+            image_pull_secrets=pull_secrets(blueprint.settings),
+        ),
     )
     return deployment(object_meta(blueprint, WEBAPP, WEBAPP), pods_of(WEBAPP), strategy, template)
 

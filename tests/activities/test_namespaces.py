@@ -1,7 +1,9 @@
 """Proves that a namespace becomes ours with all its rules, or is left alone."""
 
 import asyncio
+from base64 import b64decode
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -11,7 +13,7 @@ from activities.namespaces import NamespaceActivities
 from gateways.records import ClusterRecords
 from stack.errors import ForeignNamespaceError, OutdatedError, RejectedError, StillThereError
 from stack.manifests.blueprint import Postgres
-from stack.names import ANNOTATION_EXPIRES_AT, ANNOTATION_GENERATION
+from stack.names import ANNOTATION_EXPIRES_AT, ANNOTATION_GENERATION, PULL_SECRET
 from stack.settings import Settings
 from tests.activities.conftest import HOME, accept, namespace
 from tests.fakes.cluster import FakeCluster
@@ -45,6 +47,26 @@ async def test_once_more_is_once(activities: NamespaceActivities, cluster: FakeC
     before = await cluster.list_objects("NetworkPolicy", "pr-1")
     await ActivityEnvironment().run(activities.prepare_namespace, attempt())
     assert await cluster.list_objects("NetworkPolicy", "pr-1") == before
+
+
+async def test_the_nodes_get_the_registrys_credentials(
+    cluster: FakeCluster, records: ClusterRecords, settings: Settings, postgres: Postgres, tmp_path: Path
+) -> None:
+    file = tmp_path / "config.json"
+    file.write_text('{"auths": {"registry.example.com": {"auth": "dTpw"}}, "credsStore": "desktop"}')
+    knowing = settings.model_copy(update={"registry_credentials_file": file})
+    activities = NamespaceActivities(cluster, records, knowing, postgres, clock=lambda: NOON)
+    await ActivityEnvironment().run(activities.prepare_namespace, attempt())
+    made = await cluster.read("Secret", PULL_SECRET, "pr-1") or {}
+    assert made["type"] == "kubernetes.io/dockerconfigjson"
+    kept = b64decode(made["data"][".dockerconfigjson"]).decode()
+    assert kept == '{"auths": {"registry.example.com": {"auth": "dTpw"}}}', (
+        "how this machine keeps its own credentials is nobody's business"
+    )
+    file.write_text('{"auths": {"registry.example.com": {"auth": "dTpxcQ=="}}}')
+    await ActivityEnvironment().run(activities.prepare_namespace, attempt())
+    renewed = await cluster.read("Secret", PULL_SECRET, "pr-1") or {}
+    assert "dTpxcQ==" in b64decode(renewed["data"][".dockerconfigjson"]).decode()
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,18 @@
 
 from datetime import timedelta
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import pytest
 import yaml
 
-from stack.manifests import render, template_job_name
+from stack.manifests import image_check_pod, render, template_job_name, to_dict, workload_objects
 from stack.manifests.server import SMALL
-from stack.models import SecretsReport
+from stack.models import Application, SecretsReport
+from stack.names import PULL_SECRET
 from stack.network_address import Address
 from stack.settings import Settings
-from tests.golden_cases import CASES, GOLDEN, OUTSIDE, attempt, plain, rendered
+from tests.golden_cases import CA, CASES, GOLDEN, OUTSIDE, SECRETS, attempt, plain, rendered
 from tests.unit.objects import Plain, claim, containers, one, pod_specs, variables, workloads
 
 PODS = [case for case in CASES if not case.endswith("-claim")]
@@ -333,3 +335,13 @@ def test_with_an_authority_every_connection_is_verified_and_without_none_is_encr
 
 def test_the_template_job_s_name_is_a_name_of_kubernetes() -> None:
     assert template_job_name("1.32.2") == "template-1-32-2"
+
+
+def test_pods_pull_by_credentials_only_where_there_are_some() -> None:
+    knowing = OUTSIDE.model_copy(update={"registry_credentials_file": Path("config.json")})
+    application = Application(attempt=attempt("shop"), secrets=SECRETS)
+    address = ("10.202.0.1", 5433)
+    for settings, names in ((OUTSIDE, None), (knowing, [{"name": PULL_SECRET}])):
+        objects = [to_dict(item) for item in workload_objects(application, settings, database_ca=CA, database_address=address)]
+        check = to_dict(image_check_pod(attempt("shop"), settings, {"worker": "registry.example.com/shop:1"}))
+        assert [pod.get("imagePullSecrets") for pod in (*pod_specs(objects), check["spec"])] == [names] * 3

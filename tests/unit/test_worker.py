@@ -59,6 +59,8 @@ UNUSABLE = [
     ("PREVIEWS_DATABASE_URL_FILE", "", "PREVIEWS_DATABASE_URL_FILE"),
     ("PREVIEWS_DATABASE_URL_FILE", "/no/such/url", "PREVIEWS_DATABASE_URL_FILE: /no/such/url"),
     ("PREVIEWS_DATABASE_CA_FILE", "/no/such/ca", "PREVIEWS_DATABASE_CA_FILE: /no/such/ca"),
+    ("PREVIEWS_REGISTRY_CREDENTIALS_FILE", "/no/such/config.json", "PREVIEWS_REGISTRY_CREDENTIALS_FILE: /no/such/config.json"),
+    ("PREVIEWS_REGISTRY_CREDENTIALS_FILE", "/dev/null", "PREVIEWS_REGISTRY_CREDENTIALS_FILE: /dev/null: it is no JSON"),
     ("KUBECONFIG", "/no/such/kubeconfig", "/no/such/kubeconfig"),
 ]
 """Setting, value, and part of what is said."""
