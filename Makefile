@@ -11,7 +11,6 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTHON := .venv/bin/python
 CODE := stack gateways activities workflows cli local example tests worker.py starter.py
 SIDE_BY_SIDE := -n 3 --dist worksteal
-FILES_SIDE_BY_SIDE := -n 3 --dist loadgroup
 READY := .venv/.installed-$(shell sha256sum requirements.txt | cut -c1-12)
 
 .PHONY: help demo test check audit format up down purge bench soak golden
@@ -25,9 +24,7 @@ demo: up ## the main job, end to end: pull request 1 gets a preview, shown to an
 test: check up /usr/bin/chromium ## every ring, on the real platform
 	@$(PYTHON) -m pytest -q $(SIDE_BY_SIDE) tests/simulation
 	source .local/env
-	$(PYTHON) -m local example
-	$(PYTHON) -m pytest -q $(FILES_SIDE_BY_SIDE) -m "not alone" tests/contract tests/workflows tests/e2e
-	$(PYTHON) -m pytest -q -m alone tests/e2e
+	$(PYTHON) -m pytest -q tests/contract tests/workflows tests/e2e
 	$(PYTHON) -m pytest -q tests/soak
 	$(PYTHON) -m pytest -q tests/platform
 

@@ -1,4 +1,4 @@
-"""For all rings: what may run side by side (pytest-xdist), and how pytest ends."""
+"""For all rings: how pytest ends."""
 
 import os
 import sys
@@ -10,13 +10,6 @@ STATUS = pytest.StashKey[int]()
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     session.config.stash[STATUS] = int(exitstatus)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The tests of a file stay together and in order (`--dist loadgroup`), unless they say with whom they must be."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.hookimpl(trylast=True)

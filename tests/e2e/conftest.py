@@ -12,10 +12,8 @@ import pytest
 
 from tests.e2e.platform import ROOT, Footprint, Preview
 
-WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-"""Which of several processes that test side by side."""
-NUMBERS = itertools.count(int(time.time()) % 100_000 * 1000 + WORKER * 200 + 1)
-"""Numbers of pull requests that no other run has used, of which the records still tell."""
+NUMBERS = itertools.count(int(time.time()) % 1_000_000 * 100 + 1)
+"""Numbers of pull requests that no earlier run has used, of which the records still tell."""
 LEFT = pytest.StashKey[list[str]]()
 
 
@@ -28,8 +26,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
     """Namespaces, databases, roles, sessions and processes after all tests are those from before (the template databases may have been
-    made). With several processes, the one that began them looks."""
-    if "PYTEST_XDIST_WORKER" in os.environ or session.config.option.collectonly:
+    made)."""
+    if session.config.option.collectonly:
         return (yield)
     if "TEMPORAL_ADDRESS" not in os.environ:
         raise pytest.UsageError("the platform is not known: run `make up`, then `source .local/env`")

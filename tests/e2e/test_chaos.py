@@ -11,7 +11,6 @@ from tests.e2e import chaos
 from tests.e2e.conftest import NUMBERS
 from tests.e2e.platform import Preview, Result, objects, pod_uids
 
-pytestmark = pytest.mark.alone
 HOME = "temporal-previews"
 PREVIEWS = 10
 BETWEEN_SECONDS = 3

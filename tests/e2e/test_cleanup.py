@@ -20,8 +20,6 @@ from stack.names import ANNOTATION_EXPIRES_AT, ANNOTATION_PINNED, ANNOTATION_REP
 from tests.e2e.conftest import NUMBERS
 from tests.e2e.platform import INGRESS, REPOSITORY, Footprint, Preview, Result, kubectl, query, starter
 
-pytestmark = pytest.mark.xdist_group("clean-up")
-"""One at a time: a clean-up takes whatever is stale, also what another test keeps for its own."""
 NEVER_READY = ["python", "-c", "import time; time.sleep(3600)"]
 SECONDS = 90
 """Until what a clean-up has asked for is done."""

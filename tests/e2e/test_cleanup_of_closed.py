@@ -9,8 +9,6 @@ from tests.e2e.forge import Forge, forge_and_worker
 from tests.e2e.platform import REPOSITORY, Footprint, Preview, starter
 from tests.fakes.github import Fault
 
-pytestmark = pytest.mark.xdist_group("clean-up")
-
 
 @pytest.fixture
 def forge(tmp_path: Path) -> Iterator[Forge]:

@@ -12,7 +12,6 @@ import pytest
 
 from tests.e2e.platform import REPOSITORY, ROOT, Preview, kubectl, query, starter
 
-pytestmark = pytest.mark.alone
 NAMED_SECONDS = 15
 HOLDER = "previews.test/nobody-serves-this"
 BROKEN_API = "v1.broken.previews.test"
