@@ -51,7 +51,7 @@ READ_NO_ANSWER = {"create", "delete", "annotate", "log"}
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same behaviour in less time."""
-    monkeypatch.setattr(connection, "PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "PATIENCE_SECONDS", 0.2)
     monkeypatch.setattr(watching, "HEAL_SECONDS", 0.05)
     monkeypatch.setattr(watching, "PAUSES_SECONDS", (0.01,))
 
@@ -89,7 +89,7 @@ async def test_nobody_listens(call: str, tmp_path: Path) -> None:
 
 async def test_a_server_that_never_answers(tmp_path: Path) -> None:
     async def forever(request: Any) -> Any:
-        await asyncio.sleep(2)
+        await asyncio.sleep(0.5)
 
     async with serving(forever) as server:
         session = await Session.connect(write_kubeconfig(tmp_path, server.url))
