@@ -18,7 +18,7 @@ BETWEEN_SECONDS = 3
 WEBAPP_CPU, WORKER_CPU = "20m", "10m"
 """Ten stacks fit on two cores beside the control plane, and ten more webapp pods while an update replaces them. A pod's request is also its
 share of a busy machine: less than this, and a webapp takes minutes to start."""
-PATIENCE = "8m"
+PATIENCE = "5m"
 """Ten previews start at once on a small machine."""
 
 
