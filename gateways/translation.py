@@ -103,9 +103,12 @@ def _forbidden(message: str) -> tuple[Kind, str]:
     return next(meaning for part, meaning in FORBIDDEN.items() if part in message)
 
 
+NOT_READY: Final = "the cluster's API server is not ready yet, or does not tell the worker so by /readyz (system:public-info-viewer)"
+
+
 def not_ready(answer: Answer, did: str, obj: str) -> UnavailableError:
     """The error for a refusal by an API server that is not ready to judge requests: it has just started, or something is wrong with it."""
-    return UnavailableError(did, obj=obj, answer=f"{answer.status} {answer.message}", remedy="the cluster's API server is not ready yet")
+    return UnavailableError(did, obj=obj, answer=f"{answer.status} {answer.message}", remedy=NOT_READY)
 
 
 def unreachable(error: Exception, did: str, obj: str) -> UnavailableError:

@@ -2,8 +2,8 @@
 
 Each container has a startup probe and a readiness probe of the same kind. The startup probe looks every second, so that a deploy does not
 wait for the next look, and when it has passed the kubelet asks for readiness at once. From then on it is asked seldom: previews are idle
-most of the time, and ten of them that are asked every second keep half a core busy. No liveness probes: they restart what is merely slow
-and hide what is broken.
+most of the time, and ten of them that were asked every second took most of a core, their servers a third of that. No liveness probes:
+they restart what is merely slow and hide what is broken.
 """
 
 from datetime import timedelta

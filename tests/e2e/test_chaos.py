@@ -17,7 +17,7 @@ BETWEEN_SECONDS = 3
 """From one blow to the next: long enough to come back from it, and to be at another step."""
 WEBAPP_CPU, WORKER_CPU = "20m", "10m"
 """Ten stacks fit on two cores beside the control plane, and ten more webapp pods while an update replaces them. A pod's request is also its
-share of a busy machine: less than this, and a webapp takes minutes to start."""
+share of a busy machine: with 10m a webapp was seen without a connection to its database for more than a minute."""
 PATIENCE = "5m"
 """Ten previews start at once on a small machine."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
+from stack.names import Names
 from tests.e2e.platform import ARTIFACTS, INGRESS, Footprint, Preview, kubectl, pod_uids, query, starter
 
 CHROMIUM = "/usr/bin/chromium"
@@ -63,7 +64,8 @@ def test_an_update_replaces_only_what_changed(preview: Preview) -> None:
 
 def test_a_teardown_leaves_nothing_and_says_what_it_saw_gone(preview: Preview) -> None:
     assert preview.deploy().code == 0
-    assert preview.namespace in Footprint.now().of(preview.namespace)
+    names = Names(preview.namespace)
+    assert Footprint.now().of(preview.namespace) == {preview.namespace, *names.databases, *names.roles}
     result = preview.teardown()
     assert (result.code, result.outcome["state"]) == (0, "gone"), result
     items = {item["object"]: item for item in result.outcome["receipt"]["items"]}
