@@ -6,14 +6,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.e2e.platform import ROOT, Footprint, Preview
+from tests.e2e.platform import ROOT, Footprint, Preview, Result
 
 NUMBERS = itertools.count(int(time.time()) % 1_000_000 * 100 + 1)
 """Numbers of pull requests that no earlier run has used, of which the records still tell."""
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LEFT = pytest.StashKey[list[str]]()
 
 
@@ -51,9 +53,53 @@ def images() -> list[str]:
     return done.stdout.splitlines()[-2:]
 
 
+class Leaving:
+    """Previews that no test needs any more. Each is torn down while the tests go on: most of a teardown is waiting for Kubernetes."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(4)
+        self._teardowns: dict[str, Future[Result]] = {}
+
+    def add(self, preview: Preview) -> None:
+        self._teardowns[preview.namespace] = self._pool.submit(preview.teardown)
+
+    def settle(self) -> None:
+        """All of them are gone."""
+        results = {namespace: teardown.result() for namespace, teardown in self._teardowns.items()}
+        self._teardowns.clear()
+        failed = [f"{namespace} was not torn down: {result}" for namespace, result in results.items() if result.code != 0]
+        assert not failed, "\n".join(failed)
+
+
+@pytest.fixture(scope="session")
+def leaving() -> Iterator[Leaving]:
+    leaving = Leaving()
+    yield leaving
+    leaving.settle()
+
+
+@pytest.fixture(scope="session")
+def ready(images: list[str], leaving: Leaving) -> Iterator[Preview]:
+    """A preview that several tests look at; some deploy it again."""
+    preview = Preview(next(NUMBERS), images)
+    try:
+        result = preview.deploy(COMMIT)
+        assert (result.code, result.outcome["state"]) == (0, "ready"), result
+        yield preview
+    finally:
+        leaving.add(preview)
+
+
 @pytest.fixture
-def new_preview(images: list[str]) -> Iterator[Callable[[], Preview]]:
-    """Makes previews with fresh numbers, and tears each down afterwards, whatever became of it."""
+def alone(leaving: Leaving) -> None:
+    """For tests that disturb the platform, or look at all of it: no other preview is being torn down."""
+    leaving.settle()
+
+
+@pytest.fixture
+def new_preview(images: list[str], leaving: Leaving) -> Iterator[Callable[[], Preview]]:
+    """Makes previews with fresh numbers, and has each torn down afterwards, whatever became of it: at once where a worker of the test's
+    own has to do it."""
     made: list[Preview] = []
 
     def make() -> Preview:
@@ -62,8 +108,9 @@ def new_preview(images: list[str]) -> Iterator[Callable[[], Preview]]:
 
     yield make
     for preview in made:
-        result = preview.teardown()
-        assert result.code == 0, f"{preview.namespace} was not torn down: {result}"
+        leaving.add(preview)
+    if any(preview.environment for preview in made):
+        leaving.settle()
 
 
 @pytest.fixture

@@ -65,10 +65,14 @@ def objects(kind: str, namespace: str) -> list[dict[str, Any]]:
     return items
 
 
+def staying_pods(namespace: str) -> list[dict[str, Any]]:
+    """Pods of a namespace, apart from those that are leaving."""
+    return [pod for pod in objects("pods", namespace) if "deletionTimestamp" not in pod["metadata"]]
+
+
 def pod_uids(namespace: str) -> dict[str, str]:
     """Deployment → UID of its one pod, apart from pods that are leaving."""
-    staying = [pod["metadata"] for pod in objects("pods", namespace) if "deletionTimestamp" not in pod["metadata"]]
-    return {metadata["labels"]["app.kubernetes.io/component"]: metadata["uid"] for metadata in staying}
+    return {pod["metadata"]["labels"]["app.kubernetes.io/component"]: pod["metadata"]["uid"] for pod in staying_pods(namespace)}
 
 
 def secret(namespace: str, name: str, key: str) -> str:

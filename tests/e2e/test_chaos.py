@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from tests.e2e import chaos
-from tests.e2e.conftest import NUMBERS
+from tests.e2e.conftest import NUMBERS, Leaving
 from tests.e2e.platform import Preview, Result, objects, pod_uids
 
 HOME = "temporal-previews"
@@ -23,7 +23,8 @@ PATIENCE = "5m"
 
 
 @pytest.fixture(scope="module")
-def previews(images: list[str]) -> Iterator[list[Preview]]:
+def previews(images: list[str], leaving: Leaving) -> Iterator[list[Preview]]:
+    leaving.settle()
     made = [Preview(next(NUMBERS), images) for _ in range(PREVIEWS)]
     for preview in made:
         for container in (*preview.stack["webapp"]["containers"], preview.stack["temporal"]["worker"]):

@@ -13,6 +13,8 @@ from local.family import PLATFORM
 from tests.e2e import chaos
 from tests.e2e.platform import Preview
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 HANDED_OVER_SECONDS = 1.5
 """After these starter.py has reached Temporal, and the run is at its first steps."""
 AWAY_SECONDS = 40

@@ -1,11 +1,13 @@
 """The main job: a pull request gets its own running copy, keeps it through updates, and loses it again without a trace."""
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 from playwright.sync_api import Page, sync_playwright
 
 from stack.names import Names
+from tests.e2e.conftest import COMMIT
 from tests.e2e.platform import ARTIFACTS, INGRESS, Footprint, Preview, kubectl, pod_uids, query, starter
 
 CHROMIUM = "/usr/bin/chromium"
@@ -21,43 +23,54 @@ FLAGS = [
 ]
 
 
-def test_a_preview_answers_in_a_browser_with_the_result_of_its_own_worker(preview: Preview) -> None:
-    result = preview.deploy("0123456789abcdef0123456789abcdef01234567")
-    assert result.code == 0, result
-    outcome = result.outcome
-    assert outcome["state"] == "ready"
-    seen = _see(outcome["urls"]["webapp"], ARTIFACTS / "preview.png")
+def test_a_preview_answers_in_a_browser_with_the_result_of_its_own_worker(ready: Preview) -> None:
+    urls = status(ready)["urls"]
+    seen = _see(urls["webapp"], ARTIFACTS / "preview.png")
     assert seen["greeting"].startswith("Welcome"), seen
-    assert f"PR {preview.pr}" in seen["poured-by"], "the worker that answered is this pull request's"
+    assert f"PR {ready.pr}" in seen["poured-by"], "the worker that answered is this pull request's"
     assert "0123456" in seen["preview"], "the page is of this commit"
     assert "signed ✓" in seen["signed"], seen
-    ui = httpx.get(f"http://{INGRESS[0]}:{INGRESS[1]}/", headers={"Host": f"temporal-{preview.host}"})
+    ui = httpx.get(f"http://{INGRESS[0]}:{INGRESS[1]}/", headers={"Host": f"temporal-{ready.host}"})
     assert ui.status_code == 200
 
 
-def test_status_and_list_tell_of_a_preview(preview: Preview) -> None:
-    assert preview.deploy("abcdef1").code == 0
-    status = starter("status", "--pr", str(preview.pr), "--json")
-    assert (status.code, status.outcome["state"], status.outcome["sha"]) == (0, "ready", "abcdef1")
-    assert f"{preview.pr} " in starter("list").out
-
-
-def test_the_same_deploy_twice_keeps_the_pods(preview: Preview) -> None:
-    assert preview.deploy().code == 0
-    before = pod_uids(preview.namespace)
-    again = preview.deploy()
-    assert again.code == 0, again
-    assert again.outcome["generation"] == 2
-    assert pod_uids(preview.namespace) == before
-
-
-def test_an_update_replaces_only_what_changed(preview: Preview) -> None:
-    assert preview.deploy().code == 0
-    before = pod_uids(preview.namespace)
-    preview.stack["webapp"]["containers"][0].setdefault("env", {})["COLOUR"] = "green"
-    result = preview.deploy()
+def status(preview: Preview) -> dict[str, Any]:
+    result = starter("status", "--pr", str(preview.pr), "--json")
     assert result.code == 0, result
-    after = pod_uids(preview.namespace)
+    return result.outcome
+
+
+def test_status_and_list_tell_of_a_preview(ready: Preview) -> None:
+    outcome = status(ready)
+    assert (outcome["state"], outcome["sha"]) == ("ready", COMMIT)
+    assert f"{ready.pr} " in starter("list").out
+
+
+def test_the_expiry_and_the_owner_are_on_the_namespace(ready: Preview) -> None:
+    annotations = kubectl("get", "namespace", ready.namespace, "-o", "jsonpath={.metadata.annotations}")
+    assert f'"previews.temporal.io/commit":"{COMMIT}"' in annotations
+    assert "previews.temporal.io/expires-at" in annotations
+
+
+def test_a_temporal_server_takes_at_most_eight_connections(ready: Preview) -> None:
+    [(sessions,)] = query("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", f"pr_{ready.pr}")
+    assert 0 < sessions <= 8
+
+
+def test_the_same_deploy_twice_keeps_the_pods(ready: Preview) -> None:
+    before, generation = pod_uids(ready.namespace), status(ready)["generation"]
+    again = ready.deploy(COMMIT)
+    assert again.code == 0, again
+    assert again.outcome["generation"] == generation + 1
+    assert pod_uids(ready.namespace) == before
+
+
+def test_an_update_replaces_only_what_changed(ready: Preview) -> None:
+    before = pod_uids(ready.namespace)
+    ready.stack["webapp"]["containers"][0].setdefault("env", {})["COLOUR"] = "green"
+    result = ready.deploy(COMMIT)
+    assert result.code == 0, result
+    after = pod_uids(ready.namespace)
     assert after["temporal"] == before["temporal"]
     assert after["webapp"] != before["webapp"]
 
@@ -73,19 +86,6 @@ def test_a_teardown_leaves_nothing_and_says_what_it_saw_gone(preview: Preview) -
     assert {f"Namespace {preview.namespace}", f"Database pr_{preview.pr}_temporal", f"Role pr_{preview.pr}"} <= items.keys()
     assert Footprint.now().of(preview.namespace) == set()
     assert preview.teardown().outcome["state"] == "gone", "a second teardown is harmless"
-
-
-def test_a_temporal_server_takes_at_most_eight_connections(preview: Preview) -> None:
-    assert preview.deploy().code == 0
-    [(sessions,)] = query("SELECT count(*) FROM pg_stat_activity WHERE usename = %s", f"pr_{preview.pr}")
-    assert 0 < sessions <= 8
-
-
-def test_the_expiry_and_the_owner_are_on_the_namespace(preview: Preview) -> None:
-    assert preview.deploy("abcdef1").code == 0
-    annotations = kubectl("get", "namespace", preview.namespace, "-o", "jsonpath={.metadata.annotations}")
-    assert '"previews.temporal.io/commit":"abcdef1"' in annotations
-    assert "previews.temporal.io/expires-at" in annotations
 
 
 def _see(url: str, screenshot: Path) -> dict[str, str]:

@@ -15,7 +15,6 @@ from stack.manifests.namespace import POD_SECURITY
 from stack.names import DEPLOYER, MANAGED_BY, MANAGER, POLICY, STACK_ROLE
 from stack.settings import Settings
 from tests.confinement import USERNAME
-from tests.e2e.conftest import NUMBERS
 from tests.e2e.platform import Preview, kubectl
 
 HOME = Settings.from_env({}).home_namespace
@@ -182,16 +181,10 @@ ALLOWED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def preview(images: list[str]) -> Iterator[str]:
+@pytest.fixture
+def preview(ready: Preview) -> str:
     """Namespace of a live preview."""
-    made = Preview(next(NUMBERS), images)
-    try:
-        result = made.deploy()
-        assert result.code == 0, result
-        yield made.namespace
-    finally:
-        assert made.teardown().code == 0
+    return ready.namespace
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -12,6 +12,8 @@ import pytest
 
 from tests.e2e.platform import REPOSITORY, ROOT, Preview, kubectl, query, starter
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 NAMED_SECONDS = 15
 HOLDER = "previews.test/nobody-serves-this"
 BROKEN_API = "v1.broken.previews.test"

@@ -13,13 +13,29 @@ from threading import Event
 from typing import Any
 
 import httpx
+import pytest
 from temporalio.client import Client
 
-from tests.e2e.platform import INGRESS, Footprint, Preview, Result, kubectl, objects, pod_uids, starter
+from tests.e2e.conftest import NUMBERS, Leaving
+from tests.e2e.platform import INGRESS, Footprint, Preview, Result, example_stack, kubectl, pod_uids, starter, staying_pods
 
 GOOD, NEXT, LATER = "aaaaaaa1", "bbbbbbb2", "ccccccc3"
 NO_IMAGE = "worker=localhost/no-such-image:1"
 CRASH = ["python", "-c", "raise SystemExit('no such setting')"]
+
+
+@pytest.fixture(scope="module")
+def one(images: list[str], leaving: Leaving) -> Iterator[Preview]:
+    """One pull request for all updates: each test begins by deploying what is good."""
+    preview = Preview(next(NUMBERS), images)
+    yield preview
+    leaving.add(preview)
+
+
+@pytest.fixture
+def preview(one: Preview) -> Preview:
+    one.stack = example_stack()
+    return one
 
 
 @dataclass
@@ -83,7 +99,7 @@ def runs_again(preview: Preview, result: Result, good: Result) -> None:
     page = Page()
     page.ask(preview.host)
     assert page.commits == [GOOD], page
-    pods = [pod for pod in objects("pods", preview.namespace) if "deletionTimestamp" not in pod["metadata"]]
+    pods = staying_pods(preview.namespace)
     assert {condition["status"] for pod in pods for condition in pod["status"]["conditions"] if condition["type"] == "Ready"} == {"True"}
     assert len(pods) == 2, [pod["metadata"]["name"] for pod in pods]
     assert recorded(preview)["good"]["request"]["commit"] == GOOD
@@ -152,7 +168,7 @@ def test_a_worker_that_crashes_goes_back_and_the_time_without_temporal_is_told(p
 
 
 def test_a_good_update_of_the_worker_tells_how_long_temporal_was_away_and_keeps_the_webapp(preview: Preview) -> None:
-    assert deployed(preview).outcome["temporal_away"] is None, "a first deploy takes nothing away"
+    assert deployed(preview).outcome["temporal_away"] is None, "nothing of it was changed"
     before = pod_uids(preview.namespace)
     worker(preview).setdefault("env", {})["TEA"] = "green"
     result = deployed(preview)
@@ -164,7 +180,8 @@ def test_a_good_update_of_the_worker_tells_how_long_temporal_was_away_and_keeps_
     assert "temporal was away" in status.out, status
 
 
-def test_a_failed_first_attempt_says_until_when_its_evidence_is_kept(preview: Preview) -> None:
+def test_a_failed_first_attempt_says_until_when_its_evidence_is_kept(new_preview: Callable[[], Preview]) -> None:
+    preview = new_preview()
     backend(preview)["command"] = CRASH
     result = preview.deploy(GOOD)
     failed(result, "container-crashes")
@@ -182,7 +199,8 @@ def annotations_of(preview: Preview) -> dict[str, str]:
     return annotations
 
 
-def test_cancelling_a_first_attempt_removes_what_it_made(preview: Preview) -> None:
+def test_cancelling_a_first_attempt_removes_what_it_made(new_preview: Callable[[], Preview]) -> None:
+    preview = new_preview()
     backend(preview)["readiness"] = {"path": "/no-such-page", "deadline": "2m"}
     result = cancelled(preview, GOOD, lambda: "webapp" in pod_uids(preview.namespace))
     assert result.outcome["note"].startswith("cancelled by an operator; "), result
@@ -195,7 +213,7 @@ def test_cancelling_an_update_goes_back(preview: Preview) -> None:
     before = pod_uids(preview.namespace)
     backend(preview)["readiness"] = {"path": "/no-such-page", "deadline": "2m"}
     with polled(preview) as page:
-        result = cancelled(preview, NEXT, lambda: len(objects("pods", preview.namespace)) > 2)
+        result = cancelled(preview, NEXT, lambda: len(staying_pods(preview.namespace)) > 2)
     assert page.failures == []
     assert set(page.commits) == {GOOD}
     assert pod_uids(preview.namespace) == before

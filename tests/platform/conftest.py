@@ -14,8 +14,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def from_a_platform_that_is_up() -> None:
-    command("up").check()
+def as_it_begins(request: pytest.FixtureRequest) -> None:
+    """Most from a platform that is up. Those that begin from one that is down follow each other: each start is twenty seconds."""
+    command("down" if request.node.get_closest_marker("from_down") else "up").check()
 
 
 @pytest.fixture(scope="session", autouse=True)

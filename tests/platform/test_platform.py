@@ -28,6 +28,7 @@ PROGRAMS = [
     *[(PLATFORM, name) for name in ("relay-ingress", "relay-kubernetes", "deployer-token", "worker")],
     *[(NODE, name) for name in ("containerd", "kubelet", "kube-router")],
 ]
+from_down = pytest.mark.from_down
 
 
 def numbers() -> dict[str, int]:
@@ -51,19 +52,13 @@ def test_a_killed_process_comes_back(supervisor: Supervisor, name: str) -> None:
     assert command("status").check()
 
 
-@pytest.mark.parametrize("supervisor", [PLATFORM, NODE], ids=["the platform", "the node"])
-def test_a_killed_first_process_takes_all_below_it_and_up_heals(supervisor: Supervisor) -> None:
-    below = namespaces(supervisor)
-    os.kill(supervisor.pid(), signal.SIGKILL)
+def test_a_node_that_was_killed_comes_back_and_the_previews_database_answers_its_verified_address_again() -> None:
+    """The address goes away with the node's link and comes back with it, under a server that has been listening all the time."""
+    below = namespaces(NODE)
+    os.kill(NODE.pid(), signal.SIGKILL)
     assert wait_until(lambda: not alive_in(below), 5), alive_in(below)
     command("up").check()
     assert command("status").check()
-
-
-def test_the_previews_database_answers_its_verified_address_after_the_node_came_back() -> None:
-    """The address goes away with the node's link and comes back with it, under a server that has been listening all the time."""
-    os.kill(NODE.pid(), signal.SIGKILL)
-    command("up").check()
     with psycopg.connect(deployer_url(), connect_timeout=5) as connection:
         assert connection.execute("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()").fetchone() == (True,)
         assert connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone() == (False,)
@@ -76,6 +71,32 @@ def test_the_previews_database_refuses_whoever_does_not_encrypt() -> None:
 
 def deployer_url() -> str:
     return worker.DATABASE_URL.read_text().strip()
+
+
+def test_a_platform_that_does_not_answer_is_replaced() -> None:
+    stopped = PLATFORM.pid()
+    os.kill(stopped, signal.SIGSTOP)
+    command("up").check()
+    assert PLATFORM.pid() != stopped
+
+
+def test_a_second_checkout_is_refused_and_told_which_is_up(tmp_path: Path) -> None:
+    before = numbers()
+    other = copy_of_checkout(tmp_path)
+    for name in ("up", "down", "purge"):
+        refused = command(name, other)
+        assert refused.code == 1
+        assert str(ROOT) in refused.said
+        assert refused.seconds < 10
+    assert numbers() == before
+
+
+def copy_of_checkout(place: Path) -> Path:
+    """What the platform needs of a checkout, as it is now, and nothing that was made from it."""
+    other = place / "checkout"
+    for folder in ("local", "stack", "deploy"):
+        shutil.copytree(ROOT / folder, other / folder, ignore=shutil.ignore_patterns("__pycache__", "node_modules", "dist"))
+    return other
 
 
 def test_up_after_everything_was_killed_and_traces_were_left() -> None:
@@ -111,35 +132,9 @@ def run(*argv: str) -> None:
     subprocess.run(argv, check=True, capture_output=True)
 
 
-def test_a_platform_that_does_not_answer_is_replaced() -> None:
-    stopped = PLATFORM.pid()
-    os.kill(stopped, signal.SIGSTOP)
-    command("up").check()
-    assert PLATFORM.pid() != stopped
-
-
-def test_a_second_checkout_is_refused_and_told_which_is_up(tmp_path: Path) -> None:
-    before = numbers()
-    other = copy_of_checkout(tmp_path)
-    for name in ("up", "down", "purge"):
-        refused = command(name, other)
-        assert refused.code == 1
-        assert str(ROOT) in refused.said
-        assert refused.seconds < 10
-    assert numbers() == before
-
-
-def copy_of_checkout(place: Path) -> Path:
-    """What the platform needs of a checkout, as it is now, and nothing that was made from it."""
-    other = place / "checkout"
-    for folder in ("local", "stack", "deploy"):
-        shutil.copytree(ROOT / folder, other / folder, ignore=shutil.ignore_patterns("__pycache__", "node_modules", "dist"))
-    return other
-
-
+@from_down
 def test_a_fresh_checkout_is_up_in_a_minute_even_after_an_interrupted_start(tmp_path: Path) -> None:
     """Programs and images come from the user's cache. The first start is killed in the middle of kubeadm; the second one counts."""
-    command("down").check()
     other = copy_of_checkout(tmp_path)
     try:
         interrupt_first_start(other)
@@ -161,8 +156,8 @@ def interrupt_first_start(checkout: Path) -> None:
     assert not (checkout / ".local" / "state" / "node" / "initialised").exists()
 
 
+@from_down
 def test_busy_ports_are_all_named_in_one_message_at_once() -> None:
-    command("down").check()
     ports = Ports.current()
     with listener(ports.ingress), listener(ports.temporal):
         refused = command("up")
@@ -182,19 +177,19 @@ def listener(port: int) -> Iterator[None]:
         yield
 
 
+@from_down
+def test_down_twice_is_fine() -> None:
+    assert "nothing was up" in command("down").check().said
+
+
+@from_down
 def test_down_leaves_no_process_mount_link_route_firewall_rule_or_control_group() -> None:
-    command("down").check()
     before = Traces()
     command("up").check()
     everything = namespaces(PLATFORM)
     command("down").check()
     assert alive_in(everything) == []
     assert Traces() == before
-
-
-def test_down_twice_is_fine() -> None:
-    command("down").check()
-    assert "nothing was up" in command("down").check().said
 
 
 async def test_workflows_and_kubernetes_objects_survive_down_and_up() -> None:
