@@ -111,7 +111,7 @@ async def build_activities(settings: Settings, resources: AsyncExitStack) -> lis
         DatabaseActivities(databases, templates, cluster, records, postgres),
         SecretActivities(sources_of_secrets(settings, cluster), cluster, records, settings),
         ImageActivities(cluster, records, settings),
-        WorkloadActivities(cluster, records, settings, postgres),
+        WorkloadActivities(cluster, databases, records, settings, postgres),
         VerificationActivities(IngressWeb(settings.ingress_address, ingress_credentials(settings)), frontends, cluster, settings),
         RemovalActivities(cluster, records),
         CleanupActivities(Sources(cluster, records, databases, runs), forge, settings),

@@ -6,23 +6,32 @@ from typing import Final
 
 from activities.clock import Clock
 from gateways.cluster import Cluster, View
+from gateways.database import Databases
 from gateways.masking import mask_of
 from stack.deadlines import readiness_deadlines, rollout_limit
 from stack.diagnosis import Judgement, Presence, Ready, Snapshot, Waiting, judge, needs_logs, out_of_time
+from stack.diagnosis.snapshot import CLOCKS_MAY_DIFFER
 from stack.errors import UnavailableError
-from stack.models import Absence, Attempt, Diagnosis
+from stack.models import Absence, Attempt, Category, Diagnosis
 
 LOGS_EVERY: Final = timedelta(seconds=1)
 """Logs are read at most this often, so that a stack that is starting as it should is not held up by them."""
 LOG_LINES: Final = 60
+OF_A_DATABASE: Final = {Category.DATABASE, Category.CRASH, Category.PROBE, Category.DEADLINE}
+"""What a stack looks like, among others, while the shared PostgreSQL is away."""
+AWAY: Final = Waiting("PostgreSQL does not answer; what is there goes on when it does")
 
 
 class Rollout:
     """One attempt on its way to readiness."""
 
-    def __init__(self, cluster: Cluster, attempt: Attempt, since: datetime, clock: Clock, away: Absence | None = None) -> None:
+    def __init__(
+        self, cluster: Cluster, databases: Databases, attempt: Attempt, since: datetime, *, clock: Clock, away: Absence | None = None
+    ) -> None:
         """`since`: when the attempt's objects were applied. `away`: what an earlier try has seen."""
-        self._cluster, self._namespace, self._since, self._clock = cluster, attempt.namespace, since, clock
+        self._cluster, self._databases = cluster, databases
+        self._namespace, self._since, self._clock = attempt.namespace, since, clock
+        self._database_was_away = False
         self._deadlines = readiness_deadlines(attempt.request.stack)
         self._limit = rollout_limit(attempt.request.stack)
         self._logs: dict[tuple[str, str], str] = {}
@@ -39,7 +48,29 @@ class Rollout:
         return self._clock() - self._since > self._limit
 
     async def judge(self, view: View) -> Judgement:
-        """Whether the stack is ready, cannot become so, or is waited for. A diagnosis is confirmed by a fresh look at everything."""
+        """Whether the stack is ready, cannot become so, or is waited for. A diagnosis is confirmed by a fresh look at everything.
+
+        While PostgreSQL is away, what may come of that is not held against the stack; when it is back, neither is what was before.
+        """
+        judgement = await self._look(view)
+        if isinstance(judgement, Diagnosis) and judgement.category not in OF_A_DATABASE:
+            return judgement
+        suspicious = isinstance(judgement, Diagnosis) or self.is_over or self._database_was_away
+        if isinstance(judgement, Ready) or not suspicious:
+            return judgement
+        if await self._database_is_away():
+            return AWAY
+        return judge(self._snapshot(view), self._clock())
+
+    async def _database_is_away(self) -> bool:
+        """Asks it. All time until it was seen to be back is taken from what the stack may need."""
+        is_away = not await self._databases.answers()
+        if is_away or self._database_was_away:
+            self._since = self._clock() + CLOCKS_MAY_DIFFER
+        self._database_was_away = is_away
+        return is_away
+
+    async def _look(self, view: View) -> Judgement:
         judgement = judge(self._note(view), self._clock())
         if isinstance(judgement, Waiting) and self._clock() - self._logs_read_at >= LOGS_EVERY:
             judgement = await self._judge_with_logs(view)

@@ -9,6 +9,7 @@ from activities.clock import Clock, utc_now
 from activities.heartbeat import heartbeats
 from activities.rollout import Rollout
 from gateways.cluster import Cluster
+from gateways.database import Databases
 from gateways.kinds import label
 from gateways.records import Records
 from stack.diagnosis import Ready, Waiting
@@ -24,9 +25,12 @@ from stack.settings import Settings
 class WorkloadActivities:
     """Applies both workloads and says when they are ready or why they never will be."""
 
-    def __init__(self, cluster: Cluster, records: Records, settings: Settings, postgres: Postgres, clock: Clock = utc_now) -> None:
-        self._cluster, self._records, self._settings = cluster, records, settings
-        self._postgres, self._clock = postgres, clock
+    def __init__(
+        self, cluster: Cluster, databases: Databases, records: Records, settings: Settings, postgres: Postgres, *, clock: Clock = utc_now
+    ) -> None:
+        """`postgres` is the server as pods see it."""
+        self._cluster, self._databases, self._records = cluster, databases, records
+        self._settings, self._postgres, self._clock = settings, postgres, clock
 
     @activity.defn(name="apply_stack")
     async def apply_stack(self, application: Application) -> None:
@@ -58,7 +62,7 @@ class WorkloadActivities:
 
         Heartbeats with a sentence about what it waits for, and with the absence: a later try goes on with it.
         """
-        rollout = Rollout(self._cluster, attempt, activity.info().scheduled_time, self._clock, away=_seen_before())
+        rollout = Rollout(self._cluster, self._databases, attempt, activity.info().scheduled_time, clock=self._clock, away=_seen_before())
         async with (
             heartbeats("looking at the workloads", rollout.away) as pulse,
             aclosing(self._cluster.follow(attempt.namespace)) as views,

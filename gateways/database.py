@@ -20,5 +20,8 @@ class Databases(Protocol):
     async def drop(self, names: Names, guard: Guard) -> tuple[ReceiptItem, ...]:
         """Takes away all that a stack can have, and looks whether it is gone; an item that is not gone says what holds it."""
 
+    async def answers(self) -> bool:
+        """Whether it can be asked at all; raises nothing. A server that refuses this worker answers."""
+
     async def survey(self) -> Mapping[str, tuple[str, ...]]:
         """Namespace → its databases and roles that are there and bear our mark, such as `Role pr_1`: what `drop` would take away."""

@@ -17,6 +17,7 @@ from gateways.postgres_clones import Found, hand_over, inspect, make, open_to_ow
 from gateways.postgres_release import release_database, release_role
 from gateways.postgres_roles import MARK, make_roles
 from stack.databases import Clone, DatabasePlan
+from stack.errors import PreviewError, UnavailableError
 from stack.models import ReceiptItem
 from stack.names import Names
 
@@ -55,6 +56,14 @@ class PostgresDatabases:
             databases = [await release_database(connection, name, MARK + purpose) for name in names.databases]
             roles = [await release_role(connection, name, purpose) for name in names.roles]
         return (*databases, *roles)
+
+    async def answers(self) -> bool:
+        """A connection that is opened and closed again."""
+        try:
+            async with self._server.connect():
+                return True
+        except PreviewError as error:
+            return not isinstance(error, UnavailableError)
 
     async def survey(self) -> Mapping[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = defaultdict(tuple)

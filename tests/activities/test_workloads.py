@@ -21,6 +21,7 @@ from tests.activities.conftest import accept, namespace
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.requests import NOON, attempt
 from tests.fakes.rollout import make_ready, put_workload, running
+from tests.fakes.surroundings import MarkedDatabases
 
 pytestmark = pytest.mark.usefixtures("_accepted")
 
@@ -41,9 +42,16 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def activities(cluster: FakeCluster, records: ClusterRecords, settings: Settings, postgres: Postgres, clock: Clock) -> WorkloadActivities:
+def databases() -> MarkedDatabases:
+    return MarkedDatabases()
+
+
+@pytest.fixture
+def activities(
+    cluster: FakeCluster, databases: MarkedDatabases, records: ClusterRecords, settings: Settings, postgres: Postgres, *, clock: Clock
+) -> WorkloadActivities:
     cluster.put(namespace())
-    return WorkloadActivities(cluster, records, settings, postgres, clock)
+    return WorkloadActivities(cluster, databases, records, settings, postgres, clock=clock)
 
 
 def environment(said: Callable[..., None] = lambda *_: None, *, heard: Sequence[object] = ()) -> ActivityEnvironment:
@@ -98,7 +106,7 @@ async def test_an_address_that_somebody_wrote_into_the_secret_meanwhile_opens_no
     cluster.put(namespace())
     says(cluster, "10.9.9.9:7233")
     settings = Settings.from_env({"PREVIEWS_PRODUCTION_ADDRESSES": "10.9.9.9:7233"})
-    activities = WorkloadActivities(cluster, records, settings, postgres)
+    activities = WorkloadActivities(cluster, MarkedDatabases(), records, settings, postgres)
     elsewhere = Application(attempt=attempt(), secrets=SecretsReport(sets_temporal_address=True))
     with pytest.raises(SecretSourceError, match="it leads to the production Temporal"):
         await environment().run(activities.apply_stack, elsewhere)
@@ -153,12 +161,16 @@ async def test_a_log_that_cannot_be_read_is_no_reason_to_stop(activities: Worklo
 
 async def crash(activities: WorkloadActivities, cluster: FakeCluster, clock: Clock, log: str) -> Check:
     """The webapp's container has ended three times."""
+    put_crashed(cluster, clock)
+    cluster.logs[("pr-1", "webapp-1-x", "backend", False)] = log
+    return await environment().run(activities.await_ready, attempt())
+
+
+def put_crashed(cluster: FakeCluster, clock: Clock) -> None:
     put_workload(cluster, "temporal", running(), ready=True)
     ended = {"terminated": {"exitCode": 1, "finishedAt": (NOON + timedelta(seconds=13)).isoformat()}}
     put_workload(cluster, "webapp", ended, restarts=3)
-    cluster.logs[("pr-1", "webapp-1-x", "backend", False)] = log
     clock.now = NOON + timedelta(seconds=20)
-    return await environment().run(activities.await_ready, attempt())
 
 
 async def test_the_time_without_temporal_goes_with_the_verdict(activities: WorkloadActivities, cluster: FakeCluster, clock: Clock) -> None:
@@ -209,7 +221,7 @@ class Mending(FakeCluster):
 
 async def test_a_diagnosis_is_confirmed_by_a_fresh_look(records: ClusterRecords, settings: Settings, postgres: Postgres) -> None:
     cluster = Mending()
-    activities = WorkloadActivities(cluster, records, settings, postgres, Clock())
+    activities = WorkloadActivities(cluster, MarkedDatabases(), records, settings, postgres, clock=Clock())
     put_workload(cluster, "webapp", {"waiting": {"reason": "InvalidImageName", "message": "bad"}})
     assert (await environment().run(activities.await_ready, attempt())).passed
 
@@ -221,6 +233,50 @@ async def test_time_runs_out_with_what_was_waited_for(activities: WorkloadActivi
     assert check.diagnosis is not None
     assert check.diagnosis.category is Category.DEADLINE
     assert "Deployment webapp is not there yet" in check.diagnosis.detail
+
+
+async def test_nothing_that_an_absent_database_may_have_caused_is_held_against_a_stack(
+    activities: WorkloadActivities, databases: MarkedDatabases, cluster: FakeCluster, clock: Clock
+) -> None:
+    databases.away = True
+    said: list[str] = []
+    put_crashed(cluster, clock)
+    waiting = asyncio.create_task(environment(lambda sentence, _: said.append(sentence)).run(activities.await_ready, attempt()))
+    await asyncio.sleep(0.1)
+    assert "PostgreSQL does not answer; what is there goes on when it does" in said
+    clock.now += timedelta(hours=1)
+    databases.away = False
+    await asyncio.sleep(1.2)
+    assert not waiting.done(), "what ended before it came back does not count, nor does the time"
+    make_ready(cluster)
+    assert (await waiting).passed
+
+
+async def test_a_container_that_still_crashes_when_the_database_is_back_is_diagnosed(
+    activities: WorkloadActivities, databases: MarkedDatabases, cluster: FakeCluster, clock: Clock
+) -> None:
+    databases.away = True
+    put_crashed(cluster, clock)
+    waiting = asyncio.create_task(environment().run(activities.await_ready, attempt()))
+    await asyncio.sleep(0.1)
+    databases.away = False
+    await asyncio.sleep(1.2)
+    clock.now += timedelta(minutes=2)
+    back_off = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 40s restarting failed container"}}
+    put_workload(cluster, "webapp", back_off, restarts=5, ended=clock.now)
+    check = await waiting
+    assert check.diagnosis is not None
+    assert check.diagnosis.category is Category.CRASH
+
+
+async def test_an_image_that_is_missing_is_told_whether_or_not_the_database_is_there(
+    activities: WorkloadActivities, databases: MarkedDatabases, cluster: FakeCluster
+) -> None:
+    databases.away = True
+    put_workload(cluster, "webapp", {"waiting": {"reason": "InvalidImageName", "message": "bad"}})
+    check = await environment().run(activities.await_ready, attempt())
+    assert check.diagnosis is not None
+    assert check.diagnosis.category is Category.IMAGE_NAME
 
 
 async def test_a_cancelled_wait_stops(activities: WorkloadActivities, cluster: FakeCluster) -> None:

@@ -10,13 +10,13 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from local.family import PLATFORM
+from local.waiting import wait_until
 from tests.e2e import chaos
-from tests.e2e.platform import Preview
+from tests.e2e.platform import Preview, kubectl, objects
 
 pytestmark = pytest.mark.usefixtures("alone")
 
-HANDED_OVER_SECONDS = 1.5
-"""After these starter.py has reached Temporal, and the run is at its first steps."""
+UNDER_WAY_SECONDS = 60
 AWAY_SECONDS = 40
 """Longer than every single call, than a watch heals by itself (30 s), and than the heartbeat timeout."""
 
@@ -43,20 +43,30 @@ def silent_api_server() -> Iterator[None]:
             os.kill(pid, signal.SIGCONT)
 
 
+def is_begun(preview: Preview) -> bool:
+    """The run is at its first steps."""
+    return preview.namespace in kubectl("get", "namespaces", "-o", "name")
+
+
+def has_pods(preview: Preview) -> bool:
+    """What it runs is starting."""
+    return is_begun(preview) and objects("pods", preview.namespace) != []
+
+
 OUTAGES = [
-    pytest.param(silent_api_server, "waits", id="Kubernetes"),
-    pytest.param(lambda: stopped("postgres-previews"), "PostgreSQL", id="PostgreSQL"),
-    pytest.param(lambda: stopped("temporal"), "Temporal or its worker does not answer", id="Temporal"),
+    pytest.param(is_begun, silent_api_server, "waits", id="Kubernetes"),
+    pytest.param(has_pods, lambda: stopped("postgres-previews"), "PostgreSQL does not answer", id="PostgreSQL"),
+    pytest.param(is_begun, lambda: stopped("temporal"), "Temporal or its worker does not answer", id="Temporal"),
 ]
 
 
-@pytest.mark.parametrize(("outage", "said"), OUTAGES)
+@pytest.mark.parametrize(("is_so_far", "outage", "said"), OUTAGES)
 def test_a_deploy_outlasts_an_outage_and_says_what_it_waits_for(
-    preview: Preview, outage: Callable[[], AbstractContextManager[None]], said: str
+    preview: Preview, is_so_far: Callable[[Preview], bool], outage: Callable[[], AbstractContextManager[None]], said: str
 ) -> None:
     with ThreadPoolExecutor(1) as pool:
         deploying = pool.submit(preview.deploy)
-        time.sleep(HANDED_OVER_SECONDS)
+        assert wait_until(lambda: is_so_far(preview) or deploying.done(), UNDER_WAY_SECONDS)
         with outage():
             time.sleep(AWAY_SECONDS)
         result = deploying.result()

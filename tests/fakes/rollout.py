@@ -1,5 +1,6 @@
 """What the cluster's controllers and the kubelet would write while a stack comes up, put into a fake cluster by hand."""
 
+from datetime import datetime
 from typing import Any, Literal
 
 from stack.names import TEMPORAL, WEBAPP
@@ -11,13 +12,17 @@ CONTAINERS: dict[Workload, str] = {"webapp": "backend", "temporal": "python-work
 STARTED = NOON.isoformat()
 
 
-def put_workload(cluster: FakeCluster, name: Workload, state: dict[str, Any], *, ready: bool = False, restarts: int = 0) -> None:
-    """A Deployment, its ReplicaSet and its one pod with one container in that state."""
+def put_workload(
+    cluster: FakeCluster, name: Workload, state: dict[str, Any], *, ready: bool = False, restarts: int = 0, ended: datetime | None = None
+) -> None:
+    """A Deployment, its ReplicaSet and its one pod with one container in that state; `ended`: when the life before did."""
     count = 1 if ready else 0
     status = {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "availableReplicas": count}
     put(cluster, "Deployment", name, "", spec={"replicas": 1}, status=status)
     put(cluster, "ReplicaSet", f"{name}-1", owner=name)
     container = {"name": CONTAINERS[name], "ready": ready, "restartCount": restarts, "state": state}
+    if ended:
+        container["lastState"] = {"terminated": {"exitCode": 1, "finishedAt": ended.isoformat()}}
     pod = {
         "phase": "Running",
         "startTime": STARTED,

@@ -18,6 +18,10 @@ class MarkedDatabases:
     stored: dict[str, tuple[str, ...]] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
     """Object → what holds it when it is dropped."""
+    away: bool = False
+
+    async def answers(self) -> bool:
+        return not self.away
 
     async def create(self, plan: DatabasePlan, guard: Guard) -> None:
         raise NotImplementedError
