@@ -269,9 +269,11 @@ async def test_a_cluster_says_what_holds_a_namespace() -> None:
         await admin.apply(held)
         await cluster.delete("Namespace", name)
         async with aclosing(cluster.watch("Namespace", name)) as states:
-            async for state in states:
-                assert state is not None, "gone although something held it"
-                if "example.com/stuck in 1 resource instances" in held_by(state):
-                    break
-            await admin.apply(config(name))
+            try:
+                async for state in states:
+                    assert state is not None, "gone although something held it"
+                    if "example.com/stuck in 1 resource instances" in held_by(state):
+                        break
+            finally:
+                await admin.apply(config(name))
             assert [state async for state in until_gone(states)][-1] is None

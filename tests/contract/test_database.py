@@ -258,14 +258,15 @@ async def test_cancelled_at_any_moment_it_stops_and_leaves_no_session(server: Se
         await databases.drop(Names("pr-1"), allowed)
 
 
-async def test_a_connection_that_is_lost_is_tried_again(server: Server, postgres: PostgresServer, databases: PostgresDatabases) -> None:
-    async with postgres.locked("pr-1"):
+async def test_a_connection_that_is_lost_is_tried_again(server: Server, databases: PostgresDatabases) -> None:
+    async with server.worker().locked("pr-1"):
         waiting = asyncio.create_task(databases.create(plan(), allowed))
         await asyncio.sleep(0.3)
         with server.superuser() as connection:
-            query = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'deployer' AND query LIKE '%pg_try_advisory%'"
-            connection.execute(query)
-        with pytest.raises(UnavailableError):
+            query = "SELECT pid FROM pg_stat_activity WHERE usename = 'deployer' AND query LIKE '%pg_try_advisory%' ORDER BY backend_start"
+            (_, (waiter,)) = connection.execute(query).fetchall()
+            connection.execute("SELECT pg_terminate_backend(%s)", (waiter,))
+        with pytest.raises(UnavailableError, match="terminating connection"):
             await waiting
 
 
@@ -450,6 +451,15 @@ async def test_a_server_that_is_away_is_tried_again(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:1") as caught:
         await use(PostgresServer(tmp_path / "url"))
     assert "hidden" not in str(caught.value)
+
+
+async def test_only_a_server_that_is_away_does_not_answer(server: Server, tmp_path: Path) -> None:
+    addresses = {"away": "postgresql://deployer@127.0.0.1:1/postgres", "there": server.url(), "refusing": server.url(password="wrong")}
+    answers: dict[str, bool] = {}
+    for name, url in addresses.items():
+        (tmp_path / name).write_text(url)
+        answers[name] = await PostgresDatabases(PostgresServer(tmp_path / name, server.ca_file)).answers()
+    assert answers == {"away": False, "there": True, "refusing": True}
 
 
 async def test_a_certificate_of_another_authority_is_refused(server: Server, tmp_path: Path) -> None:

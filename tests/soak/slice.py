@@ -15,7 +15,10 @@ SEEDS: Final = (17, 31, 69, 70, 89, 100)
 
 
 def lives_of_slice(writes: Writes) -> list[Life]:
-    """Each kind of write once, in the shortest phase that has it, with one mode after the other."""
+    """Each kind of write once, in the shortest phase that has it, with one mode after the other.
+
+    The longest lives come first, so that no lane waits for one at the end.
+    """
     modes, columns, seen = cycle(Mode), dict[tuple[str, str], list[Fault]](), set[str]()
     for phase in reversed(PHASES):
         for write in sorted(writes[phase]):
@@ -24,7 +27,7 @@ def lives_of_slice(writes: Writes) -> list[Life]:
                 mode = next(modes)
                 fault = Fault(write.key, write.occurrence, mode if write.repeatable or mode is not Mode.TWICE else Mode.AFTER)
                 columns.setdefault((phase, write.step), []).append(fault)
-    return spread(columns)
+    return sorted(spread(columns), key=lambda life: -len(life.cases))
 
 
 def races_of_slice() -> list[Race]:
