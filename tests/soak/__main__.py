@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 from tests.soak.cases import Report
-from tests.soak.faults import Writes, lives
+from tests.soak.faults import Writes, lives, rare
 from tests.soak.histories import history
 from tests.soak.progress import BOUND_SECONDS, AnotherRunError, Progress, alone
 from tests.soak.races import races
@@ -65,6 +65,8 @@ async def soak(options: Options) -> int:
         writes, calibration = await soaking.calibrate()
         for report in calibration:
             _show(report)
+        for line in rare(writes):
+            print(f"not in every life: {line}")
         cases = every_case(options, writes, progress.done)
         random.Random(options.seed).shuffle(cases)
         number = sum(len(case.names) for case in cases)

@@ -4,13 +4,15 @@ One life of a pull request holds a deploy, an update and a teardown, and each st
 tried again on its own, so none of them can repair what another's fault did. After every phase the state must be the one that is there
 without a fault.
 
+A write that only some lives have (`rare` lists them) is tried, and nothing is said when the life does not come to it.
+
 Not in it: a COMMIT twice (the second finds no transaction), and the making of the template databases, which happens once per version of
 Temporal and would take them from everybody else on the platform.
 """
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tests.soak.callers import Asked, PullRequest
@@ -79,7 +81,7 @@ def spread(columns: Mapping[tuple[str, str], Sequence[Fault]]) -> list[Life]:
 
 def _faults(writes: Sequence[Write], step: str) -> list[Fault]:
     return [
-        Fault(write.key, write.occurrence, mode)
+        Fault(write.key, write.occurrence, mode, write.always)
         for mode in Mode
         for write in sorted(writes)
         if write.step == step and (write.repeatable or mode is not Mode.TWICE)
@@ -104,7 +106,7 @@ async def _phase(bench: Bench, pr: PullRequest, phase: str, faults: tuple[Fault,
     lived.writes[phase] = lane.writes()
     if outcome.state != VERDICTS[phase]:
         report.problems.append(f"{phase} ended {told(outcome)}")
-    report.problems += [f"{phase} never came to {fault}" for number, fault in enumerate(faults) if not lane.fired(number)]
+    report.problems += [f"{phase} never came to {fault}" for number, fault in enumerate(faults) if fault.always and not lane.fired(number)]
     await pr.settled()
     if phase not in bench.golden.states:
         lived.states[phase] = await bench.world.state(pr.names)
@@ -124,4 +126,15 @@ def golden(seen: Sequence[Lived]) -> tuple[Golden, Writes, list[str]]:
     first, *others = seen
     unlike = [f"{phase} of two lives without a fault" for other in others for phase in PHASES if other.states[phase] != first.states[phase]]
     middle = {phase: sorted(lived.seconds[phase] for lived in seen)[len(seen) // 2] for phase in PHASES}
-    return Golden(dict(first.states), middle), first.writes, unlike
+    return Golden(dict(first.states), middle), {phase: _writes([lived.writes[phase] for lived in seen]) for phase in PHASES}, unlike
+
+
+def _writes(seen: Sequence[Sequence[Write]]) -> list[Write]:
+    """Of one phase in several lives: each that was in any of them, and whether it was in all."""
+    always = set(seen[0]).intersection(*seen)
+    return [replace(write, always=write in always) for write in sorted({write for life in seen for write in life})]
+
+
+def rare(writes: Writes) -> list[str]:
+    """Writes that are not in every life: faults at them are tried, and may find nothing to break."""
+    return [f"{phase}: {write.key} #{write.occurrence}" for phase in PHASES for write in writes[phase] if not write.always]

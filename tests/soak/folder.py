@@ -35,6 +35,8 @@ class Fault:
     key: str
     occurrence: int
     mode: Mode
+    always: bool = True
+    """False for a write that the phase may not come to."""
 
     def __str__(self) -> str:
         return f"{self.mode} at {self.key}" + (f" #{self.occurrence}" if self.occurrence > 1 else "")

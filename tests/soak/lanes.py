@@ -32,6 +32,8 @@ class Write:
     key: str
     occurrence: int
     repeatable: bool
+    always: bool = True
+    """Whether every life without a fault has it; a pod that is still leaving, or an answer that came late, makes one more or less."""
 
 
 @dataclass

@@ -21,11 +21,11 @@ def lives_of_slice(writes: Writes) -> list[Life]:
     """
     modes, columns, seen = cycle(Mode), dict[tuple[str, str], list[Fault]](), set[str]()
     for phase in reversed(PHASES):
-        for write in sorted(writes[phase]):
+        for write in sorted(writes[phase], key=lambda write: not write.always):
             if (kind := kind_of(write.key)) not in seen:
                 seen.add(kind)
                 mode = next(modes)
-                fault = Fault(write.key, write.occurrence, mode if write.repeatable or mode is not Mode.TWICE else Mode.AFTER)
+                fault = Fault(write.key, write.occurrence, mode if write.repeatable or mode is not Mode.TWICE else Mode.AFTER, write.always)
                 columns.setdefault((phase, write.step), []).append(fault)
     return sorted(spread(columns), key=lambda life: -len(life.cases))
 

@@ -1,9 +1,10 @@
 """The soak's own bookkeeping: a matrix without holes, histories that can be played again, runs that go on."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from tests.soak.cases import Report
-from tests.soak.faults import PHASES, Writes, lives
+from tests.soak.faults import PHASES, Lived, Writes, golden, lives, rare
 from tests.soak.folder import Fault, Folder, Mode, Phase
 from tests.soak.histories import WORDS, history
 from tests.soak.keys import is_write, kind_of, request_key, statement_key
@@ -66,6 +67,20 @@ def test_writes_have_the_same_name_for_every_pull_request() -> None:
     assert statement == "SQL CALL previews.ensure_role('stack pr-N', 'pr_N_app', 'VERIFIER', 5, NULL)"
     assert statement_key("UPDATE schema_version SET a = b", "soak1_7_temporal") == "SQL UPDATE schema_version SET a = b in pr_N_temporal"
     assert [kind_of(key) for key in (one, statement)] == ["DELETE deleting Pod", "SQL CALL previews.ensure_role"]
+
+
+def test_a_write_that_only_some_lives_have_is_tried_and_not_insisted_on() -> None:
+    both, once = Write("claim", "PUT record", 1, True), Write("claim", "PUT record", 2, True)
+    lives_seen = [Lived(Report("fault", "a life"), writes=dict.fromkeys(PHASES, writes)) for writes in ([both], [both, once])]
+    for lived in lives_seen:
+        lived.states = {phase: {} for phase in PHASES}
+        lived.seconds = dict.fromkeys(PHASES, 1.0)
+    _, writes, unlike = golden(lives_seen)
+    assert writes["deploy"] == [both, replace(once, always=False)]
+    assert unlike == []
+    assert rare(writes) == [f"{phase}: PUT record #2" for phase in PHASES]
+    tried = [fault for life in lives(writes) for fault in life.faults.get("deploy", ())]
+    assert {(fault.occurrence, fault.always) for fault in tried} == {(1, True), (2, False)}
 
 
 def test_the_recovery_is_the_time_in_which_the_step_did_not_go_on(tmp_path: Path) -> None:
