@@ -81,7 +81,7 @@ def spread(columns: Mapping[tuple[str, str], Sequence[Fault]]) -> list[Life]:
 
 def _faults(writes: Sequence[Write], step: str) -> list[Fault]:
     return [
-        Fault(write.key, write.occurrence, mode, write.always)
+        Fault(step, write.key, write.occurrence, mode, write.always)
         for mode in Mode
         for write in sorted(writes)
         if write.step == step and (write.repeatable or mode is not Mode.TWICE)
@@ -137,4 +137,4 @@ def _writes(seen: Sequence[Sequence[Write]]) -> list[Write]:
 
 def rare(writes: Writes) -> list[str]:
     """Writes that are not in every life: faults at them are tried, and may find nothing to break."""
-    return [f"{phase}: {write.key} #{write.occurrence}" for phase in PHASES for write in writes[phase] if not write.always]
+    return [f"{phase}: {write.key} #{write.occurrence} in {write.step}" for phase in PHASES for write in writes[phase] if not write.always]

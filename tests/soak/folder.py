@@ -30,8 +30,9 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault at one write: the `occurrence`-th of that key in the phase, counted from 1."""
+    """One fault at one write: the `occurrence`-th of that key in one attempt of that step (an activity), counted from 1."""
 
+    step: str
     key: str
     occurrence: int
     mode: Mode
@@ -39,7 +40,7 @@ class Fault:
     """False for a write that the phase may not come to."""
 
     def __str__(self) -> str:
-        return f"{self.mode} at {self.key}" + (f" #{self.occurrence}" if self.occurrence > 1 else "")
+        return f"{self.mode} in {self.step} at {self.key}" + (f" #{self.occurrence}" if self.occurrence > 1 else "")
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Phase:
     def parse(cls, text: str) -> "Phase":
         phase = cls(**json.loads(text))
         given: Any = phase.faults
-        return replace(phase, faults=tuple(Fault(fault["key"], fault["occurrence"], Mode(fault["mode"])) for fault in given))
+        return replace(phase, faults=tuple(Fault(**{**fault, "mode": Mode(fault["mode"])}) for fault in given))
 
 
 IDLE = Phase("idle")

@@ -30,12 +30,15 @@ class Call:
 
 
 class Injector:
-    """Counts the writes of the phase and makes the one fail that the phase names."""
+    """Counts the writes of each attempt of a step and makes those fail that the phase names.
+
+    Not those of the whole phase: a worker that another fault has ended would begin to count anew in the middle of it.
+    """
 
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._phase = ""
-        self._seen: dict[str, list[object]] = {}
+        self._seen: dict[tuple[str, int, str], list[object]] = {}
         self._number = 0
         """Of the fault that is due."""
         self._by_chance = 0
@@ -70,12 +73,13 @@ class Injector:
         """The mode, if the phase's fault is for this very occurrence and has not happened yet."""
         if not call.writes:
             return None
-        seen = self._seen.setdefault(call.key, [])
+        step, attempt = _step()
+        seen = self._seen.setdefault((step, attempt, call.key), [])
         if not any(each is call.identity for each in seen):
             seen.append(call.identity)
-            self._folder.note("write", key=call.key, occurrence=len(seen), repeatable=call.repeatable, step=_step())
+            self._folder.note("write", key=call.key, occurrence=len(seen), repeatable=call.repeatable, step=step)
         for number, fault in enumerate(phase.faults):
-            if (fault.key, fault.occurrence) == (call.key, len(seen)) and not self._folder.is_marked(f"fired-{number}"):
+            if (fault.step, fault.key, fault.occurrence) == (step, call.key, len(seen)) and not self._folder.is_marked(f"fired-{number}"):
                 self._number = number
                 return fault.mode
         return None
@@ -122,13 +126,13 @@ class Injector:
 
     def _fire(self, mode: Mode, call: Call, number: int) -> None:
         self._folder.mark(f"fired-{number}")
-        self._folder.note("fired", key=call.key, mode=mode, number=number, step=_step())
+        self._folder.note("fired", key=call.key, mode=mode, number=number, step=_step()[0])
 
     def _crash(self, mode: Mode, call: Call, number: int) -> None:
         self._fire(mode, call, number)
         os._exit(CRASH_CODE)
 
 
-def _step() -> str:
-    """The activity that makes the call."""
-    return activity.info().activity_type if activity.in_activity() else ""
+def _step() -> tuple[str, int]:
+    """The activity that makes the call, and its attempt."""
+    return (activity.info().activity_type, activity.info().attempt) if activity.in_activity() else ("", 0)

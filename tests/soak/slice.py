@@ -25,7 +25,8 @@ def lives_of_slice(writes: Writes) -> list[Life]:
             if (kind := kind_of(write.key)) not in seen:
                 seen.add(kind)
                 mode = next(modes)
-                fault = Fault(write.key, write.occurrence, mode if write.repeatable or mode is not Mode.TWICE else Mode.AFTER, write.always)
+                possible = mode if write.repeatable or mode is not Mode.TWICE else Mode.AFTER
+                fault = Fault(write.step, write.key, write.occurrence, possible, write.always)
                 columns.setdefault((phase, write.step), []).append(fault)
     return sorted(spread(columns), key=lambda life: -len(life.cases))
 

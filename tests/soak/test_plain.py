@@ -20,7 +20,13 @@ WRITES: Writes = {
 
 def test_every_write_is_in_the_matrix_in_every_mode_that_it_can_have() -> None:
     cases = [case for life in lives(WRITES) for case in life.cases]
-    due = {f"{phase}: {mode} at {w.key}" for phase in PHASES for w in WRITES[phase] for mode in Mode if w.repeatable or mode != Mode.TWICE}
+    due = {
+        f"{phase}: {mode} in {w.step} at {w.key}"
+        for phase in PHASES
+        for w in WRITES[phase]
+        for mode in Mode
+        if w.repeatable or mode != Mode.TWICE
+    }
     assert set(cases) == due
     assert len(cases) == len(due)
 
@@ -78,14 +84,14 @@ def test_a_write_that_only_some_lives_have_is_tried_and_not_insisted_on() -> Non
     _, writes, unlike = golden(lives_seen)
     assert writes["deploy"] == [both, replace(once, always=False)]
     assert unlike == []
-    assert rare(writes) == [f"{phase}: PUT record #2" for phase in PHASES]
+    assert rare(writes) == [f"{phase}: PUT record #2 in claim" for phase in PHASES]
     tried = [fault for life in lives(writes) for fault in life.faults.get("deploy", ())]
     assert {(fault.occurrence, fault.always) for fault in tried} == {(1, True), (2, False)}
 
 
 def test_the_recovery_is_the_time_in_which_the_step_did_not_go_on(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
-    fault = Fault("PUT record", 1, Mode.AFTER)
+    fault = Fault("claim", "PUT record", 1, Mode.AFTER)
     folder.begin(Phase("deploy", (fault,)))
     assert folder.phase() == Phase("deploy", (fault,))
     events = [(1.0, "enter", 1), (2.0, "fired", 0), (12.0, "enter", 2), (12.5, "leave", 0), (15.5, "enter", 1)]
