@@ -112,7 +112,9 @@ async def build_activities(settings: Settings, resources: AsyncExitStack) -> lis
         SecretActivities(sources_of_secrets(settings, cluster), cluster, records, settings),
         ImageActivities(cluster, records, settings),
         WorkloadActivities(cluster, databases, records, settings, postgres),
-        VerificationActivities(IngressWeb(settings.ingress_address, ingress_credentials(settings)), frontends, cluster, settings),
+        VerificationActivities(
+            IngressWeb(settings.ingress_address, ingress_credentials(settings)), frontends, cluster, databases, settings
+        ),
         RemovalActivities(cluster, records),
         CleanupActivities(Sources(cluster, records, databases, runs), forge, settings),
     ]

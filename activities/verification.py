@@ -9,12 +9,13 @@ from temporalio import activity
 
 from activities.heartbeat import heartbeats
 from gateways.cluster import Cluster
+from gateways.database import Databases
 from gateways.masking import mask_of
 from gateways.temporal import Frontends
 from gateways.temporal_pod import frontend_address, worker_log
 from gateways.web import Web
 from stack.addresses import urls_for
-from stack.errors import PreviewError
+from stack.errors import PreviewError, UnavailableError
 from stack.masking import Mask
 from stack.models import Attempt, Category, Check, Diagnosis
 from stack.names import TEMPORAL_NAMESPACE
@@ -42,9 +43,11 @@ PageDiagnosis = Callable[[str, int, str, str, Mask], Diagnosis]
 class VerificationActivities:
     """Each check is done in milliseconds when all is well, and tries again for some seconds before it gives a diagnosis."""
 
-    def __init__(self, web: Web, frontends: Frontends, cluster: Cluster, settings: Settings, patience: timedelta = PATIENCE) -> None:
-        self._web, self._frontends, self._cluster, self._settings = web, frontends, cluster, settings
-        self._patience = patience
+    def __init__(
+        self, web: Web, frontends: Frontends, cluster: Cluster, databases: Databases, settings: Settings, *, patience: timedelta = PATIENCE
+    ) -> None:
+        self._web, self._frontends, self._cluster, self._databases = web, frontends, cluster, databases
+        self._settings, self._patience = settings, patience
 
     @activity.defn(name="verify_page")
     async def verify_page(self, attempt: Attempt) -> Check:
@@ -85,13 +88,21 @@ class VerificationActivities:
         async with heartbeats(f"looking at {subject}"):
             while True:
                 problem = await look()
-                if problem is None or problem.category in FINAL:
-                    return Check(diagnosis=problem)
+                if problem is None:
+                    return Check()
+                if problem.category in FINAL:
+                    return await self._blamed(subject, problem)
                 if loop.time() >= deadline:
                     if loop.time() >= end or await self._is_up(namespace):
-                        return Check(diagnosis=problem)
+                        return await self._blamed(subject, problem)
                     deadline = loop.time() + self._patience.total_seconds()
                 await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _blamed(self, subject: str, problem: Diagnosis) -> Check:
+        """The stack cannot help it while PostgreSQL is away: then the step is tried again. Raises UnavailableError."""
+        if not await self._databases.answers():
+            raise UnavailableError("look at", obj=subject, answer="PostgreSQL does not answer", remedy="it is looked at again")
+        return Check(diagnosis=problem)
 
     async def _is_up(self, namespace: str) -> bool:
         found = await self._cluster.list_objects("Deployment", namespace)

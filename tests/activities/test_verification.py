@@ -17,6 +17,7 @@ from stack.settings import Settings
 from stack.stackfile import Smoke
 from tests.fakes.cluster import FakeCluster
 from tests.fakes.requests import attempt
+from tests.fakes.surroundings import MarkedDatabases
 
 PAGE = "https://pr-1.preview.test"
 UI = "https://temporal-pr-1.preview.test"
@@ -71,10 +72,10 @@ class Preview:
     """A stack as the activities see it."""
 
     def __init__(self, cluster: FakeCluster | None = None, **environment: str) -> None:
-        self.pages, self.temporals, self.cluster = Pages(), Temporals(), cluster or FakeCluster()
+        self.pages, self.temporals, self.cluster, self.databases = Pages(), Temporals(), cluster or FakeCluster(), MarkedDatabases()
         self.put_pod("temporal-1", ready=True, address="10.1.1.1")
         self.activities = VerificationActivities(
-            self.pages, self.temporals, self.cluster, Settings.from_env(environment), patience=timedelta(seconds=0.3)
+            self.pages, self.temporals, self.cluster, self.databases, Settings.from_env(environment), patience=timedelta(seconds=0.3)
         )
 
     def put_secret(self, value: str) -> None:
@@ -220,6 +221,16 @@ async def test_a_smoke_workflow_that_fails_is_run_once_and_shown(preview: Previe
     assert diagnosis.category == Category.SMOKE
     assert "no tea" in diagnosis.summary
     assert preview.temporals.runs == [("Greet", "default", "smoke-3-1")]
+
+
+@pytest.mark.parametrize("step", ["verify_page", "verify_ui", "verify_worker", "run_smoke"])
+async def test_no_stack_is_blamed_while_postgresql_is_away(preview: Preview, step: str) -> None:
+    preview.pages.answers |= {PAGE: [Answer(503, "no database")], UI: [Answer(503, "no database")]}
+    preview.temporals.is_serving, preview.temporals.failure, preview.databases.away = False, "timed out", True
+    with pytest.raises(UnavailableError, match="PostgreSQL does not answer"):
+        await run(getattr(preview.activities, step), with_smoke())
+    preview.databases.away = False
+    assert not (await run(getattr(preview.activities, step), with_smoke())).passed
 
 
 async def test_a_stack_without_a_smoke_workflow_passes(preview: Preview) -> None:
