@@ -55,12 +55,12 @@ class Rollout:
         judgement = await self._look(view)
         if isinstance(judgement, Diagnosis) and judgement.category not in OF_A_DATABASE:
             return judgement
-        suspicious = isinstance(judgement, Diagnosis) or self.is_over or self._database_was_away
-        if isinstance(judgement, Ready) or not suspicious:
+        was_away = self._database_was_away
+        if isinstance(judgement, Ready) or not (isinstance(judgement, Diagnosis) or self.is_over or was_away):
             return judgement
         if await self._database_is_away():
             return AWAY
-        return judge(self._snapshot(view), self._clock())
+        return judge(self._snapshot(view), self._clock()) if was_away else judgement
 
     async def _database_is_away(self) -> bool:
         """Asks it. All time until it was seen to be back is taken from what the stack may need."""
