@@ -17,6 +17,8 @@ HISTORIES: Final = "tests/replay/histories"
 no secret is in a payload is what tests/e2e/test_secrets.py proves."""
 ENTROPY: Final = ("--disable-plugin", "Base64HighEntropyString", "--disable-plugin", "HexHighEntropyString")
 DIGITS: Final = 12
+PINNED: Final = r"\bhash=sha256:[0-9a-f]{64}"
+"""In lines with the digest of a package; the scanner may take several lines for one, so it cannot be asked for the whole of it."""
 
 
 def test_nothing_that_looks_like_a_secret_was_ever_committed(tmp_path: Path) -> None:
@@ -36,7 +38,7 @@ def test_the_scan_finds_what_was_committed_and_what_will_be(tmp_path: Path) -> N
 
 def scan(folder: Path, *options: str, below: str = "") -> Iterator[tuple[str, str]]:
     """(path, kind and the beginning of the value's digest). The value itself is shown nowhere."""
-    command: Sequence[object] = python_tool("detect_secrets", "scan", "--all-files", "--no-verify", *options)
+    command: Sequence[object] = python_tool("detect_secrets", "scan", "--all-files", "--no-verify", "--exclude-lines", PINNED, *options)
     results: Mapping[str, list[dict[str, Any]]] = json.loads(run(command, what="scan for secrets", cwd=folder))["results"]
     for path, secrets in results.items():
         for secret in secrets:
