@@ -13,7 +13,7 @@ COMMANDS = {
     "purge": "stop everything and remove .local; what was built stays in the user's cache",
     "status": "what runs",
     "build": "make programs and images without starting anything",
-    "example": "build the example's images, load them, and print their names",
+    "example": "build the example's images, push them, and print their names",
 }
 HARMLESS = ("status",)  # the others change something
 

@@ -81,17 +81,9 @@ def load_images(images: Sequence[Image] | None = None) -> None:
         return
     with step(f"load {len(missing)} images"):
         for image in missing:
-            load_archive(image.archive)
+            run([*_CTR, "images", "import", "--local", image.archive], what=f"load {image.archive.name} into containerd")
             loaded[image.name] = image.key
             write(LOADED, json.dumps(loaded, indent=1))
-
-
-def load_archive(archive: Path) -> None:
-    run([*_CTR, "images", "import", "--local", archive], what=f"load {archive.name} into containerd")
-
-
-def has_image(name: str) -> bool:
-    return name in run([*_CTR, "images", "list", "-q"], what="list containerd's images").split()
 
 
 _CTR = (binaries.program("ctr"), "--address", CONTAINERD_SOCKET, "--namespace", "k8s.io")

@@ -1,4 +1,4 @@
-"""Builds the example's images from its ordinary Dockerfiles and loads them into the node, where no registry is needed."""
+"""Builds the example's images from its ordinary Dockerfiles and pushes them to the registry."""
 
 import hashlib
 import secrets
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from local import cluster, locks
+from local import locks, registry
 from local.cache import forget_old, make_once
 from local.commands import write
 from local.errors import PlatformError
 from local.images import IMAGES, Image, build, buildah, buildah_says, save
 from local.progress import step
 from local.registries import host_settings
-from local.settings import PATHS
+from local.settings import PATHS, Ports
 from local.worker import PREVIEW_SECRETS
 
 EXAMPLE = PATHS.checkout / "example"
@@ -42,7 +42,8 @@ class ExampleImage:
         return digest.hexdigest()[:12]
 
     @property
-    def reference(self) -> str:
+    def name_here(self) -> str:
+        """In buildah's store."""
         return f"localhost/example-{self.name}:{self.key}"
 
     @property
@@ -55,7 +56,7 @@ SECRET_FILE = PREVIEW_SECRETS / "shop.env"
 
 
 def images() -> list[str]:
-    """Builds and loads what is not there yet; `webapp=IMAGE` and `worker=IMAGE`. Raises PlatformError when the platform is not up.
+    """Builds and pushes what is not there yet; `webapp=IMAGE` and `worker=IMAGE`. Raises PlatformError when the platform is not up.
 
     The env file that the example's stack file names is made with them: without it no preview of the example can be deployed.
     """
@@ -63,14 +64,15 @@ def images() -> list[str]:
     if holder is None or holder.checkout != PATHS.checkout:
         raise PlatformError("the platform of this checkout is not up: `make up` first")
     _make_secrets()
-    wanted = [ExampleImage(name) for name in NAMES]
-    for image in wanted:
-        make_once(image.archive, partial(_build, image))
-        forget_old(PATHS.images, f"example-{image.name}-*.tar")
-        if not cluster.has_image(image.reference):
-            with step(f"load {image.reference}"):
-                cluster.load_archive(image.archive)
-    return [f"{image.name}={image.reference}" for image in wanted]
+    return [f"{name}={provide(name, f'shop/{name}')}" for name in NAMES]
+
+
+def provide(name: str, repository: str) -> str:
+    """Reference, by digest, of an image of the example in this repository of the platform's registry. Raises PlatformError."""
+    image = ExampleImage(name)
+    make_once(image.archive, partial(_build, image))
+    forget_old(PATHS.images, f"example-{image.name}-*.tar")
+    return registry.provide(image.name_here, f"{repository}:{image.key}", image.archive, Ports.current())
 
 
 def _make_secrets() -> None:
@@ -80,12 +82,12 @@ def _make_secrets() -> None:
 
 
 def _build(image: ExampleImage, draft: Path) -> None:
-    with step(f"build {image.reference}"), host_settings() as settings:
+    with step(f"build {image.name_here}"), host_settings() as settings:
         for base in BASES:
             _provide(base)
-        options = ["--layers", "--pull-never", "--network", "host", *settings, "--tag", image.reference]
+        options = ["--layers", "--pull-never", "--network", "host", *settings, "--tag", image.name_here]
         buildah(["bud", *options, image.folder], f"build the example's {image.name}", LOG)
-        save(image.reference, draft, LOG)
+        save(image.name_here, draft, LOG)
 
 
 def _provide(base: Image) -> None:

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from local import binaries, node, postgres, temporal, worker
+from local import binaries, node, postgres, registry, temporal, worker
 from local.commands import write
 from local.errors import failed
 from local.host import kill
@@ -40,7 +40,14 @@ def write_configuration(ports: Ports) -> None:
 def _programs(ports: Ports) -> Sequence[Program]:
     return [
         *postgres.programs(ports),
-        Program("node", local_command("node"), order=20, environment={"SETTINGS": node.write_configuration()}, stop_signal="KILL"),
+        Program(
+            "node",
+            local_command("node"),
+            order=20,
+            environment={"SETTINGS": node.write_configuration(registry.address(ports))},
+            stop_signal="KILL",
+        ),
+        *registry.programs(ports),
         *temporal.programs(ports),
         _relay("relay-ingress", ports.ingress, f"{INGRESS_ADDRESS}:80"),
         _relay("relay-kubernetes", ports.kubernetes, f"{NODE_ADDRESS}:{KUBERNETES_PORT}"),

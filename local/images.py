@@ -17,7 +17,7 @@ from local.cache import forget_old, make_once
 from local.commands import run, run_logged
 from local.modules import BY_NAME
 from local.progress import step
-from local.settings import COREDNS, ETCD, KUBERNETES, NODE_JS, PATHS, PAUSE, SKIPPER, TEMPORAL, TEMPORAL_UI
+from local.settings import COREDNS, ETCD, HOST_ADDRESS, KUBERNETES, NODE_JS, PATHS, PAUSE, SKIPPER, TEMPORAL, TEMPORAL_UI
 
 DOCKERFILE = Path(__file__).parent / "images" / "Dockerfile"
 LOG = PATHS.logs / "images.log"
@@ -100,6 +100,12 @@ def save(name: str, draft: Path, log: Path = LOG) -> None:
     buildah(["push", "--quiet", name, f"docker-archive:{draft}:{name}"], f"save the image {name}", log)
 
 
+def load(name: str, archive: Path, log: Path = LOG) -> None:
+    """The other way round, unless buildah's store has an image of that name."""
+    if not buildah_says(["images", "--quiet", "--filter", f"reference={name}"], "list buildah's images").strip():
+        buildah(["pull", "--quiet", f"docker-archive:{archive}"], f"load {name}", log)
+
+
 def buildah(arguments: Sequence[object], what: str, log: Path = LOG) -> None:
     """Runs buildah on a store of our own, in a mount namespace of its own, so that it leaves no mount behind. Raises PlatformError."""
     run_logged([*BUILDAH, *arguments], log, what=what, advice=ADVICE, env=_environment())
@@ -118,7 +124,10 @@ BUILDAH: tuple[object, ...] = (
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "BUILDAH_ISOLATION": "chroot", "BUILDAH_HISTORY": "false"}
+    """A proxy of the user's leads to package registries, not to ours."""
+    direct = os.environ.get("NO_PROXY") or os.environ.get("no_proxy")
+    no_proxy = ",".join(filter(None, (direct, HOST_ADDRESS)))
+    return {**os.environ, "NO_PROXY": no_proxy, "BUILDAH_ISOLATION": "chroot", "BUILDAH_HISTORY": "false"}
 
 
 def _context(image: Image, place: Path) -> Path:

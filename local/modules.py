@@ -52,6 +52,7 @@ MODULES = (
     Module("skipper", {"skipper": "github.com/zalando/skipper/cmd/skipper"}),
     Module("temporal-ui", {"ui-server": f"{_UI}/cmd/server"}, files={"docker.yaml": (_UI, "config/docker.yaml")}),
     Module("etcd", {"etcd": "go.etcd.io/etcd/server/v3"}),
+    Module("registry", {"registry": "."}),
     Module("pause", {"pause": "."}),
 )
 KUBE_SCORE = Module("kube-score", {"kube-score": "github.com/zegl/kube-score/cmd/kube-score"})

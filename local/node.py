@@ -14,6 +14,7 @@ from string import Template
 from typing import NoReturn
 
 from local import binaries, settings
+from local.certificates import AUTHORITY
 from local.commands import run, write
 from local.errors import PlatformError
 from local.programs import Program, configuration, fingerprint
@@ -125,9 +126,10 @@ def _ip(program: list[str], words: str, *, may_fail: bool = False) -> None:
         raise PlatformError(f"could not connect the node: ip {words}: {done.stderr.strip()}")
 
 
-def write_configuration() -> str:
-    """Writes what the node's programs read; returns a fingerprint of all of it."""
-    texts = {path: Template((TEMPLATES / path.name).read_text()).substitute(_values()) for path in _files()}
+def write_configuration(registry: str) -> str:
+    """Writes what the node's programs read; returns a fingerprint of all of it. `registry` is the one that it pulls from, HOST:PORT."""
+    values = _values(registry)
+    texts = {FILES / place: Template((TEMPLATES / name).read_text()).substitute(values) for place, name in _files(registry).items()}
     for path, text in texts.items():
         write(path, text)
     config = configuration(_programs(), NODE_SOCKET, PATHS.logs / "node-supervisord.log", binaries.search_path())
@@ -135,16 +137,18 @@ def write_configuration() -> str:
     return fingerprint(config + "".join(texts[path] for path in sorted(texts)))
 
 
-def _files() -> list[Path]:
-    """`_default` is containerd's word for every registry."""
-    names = ("containerd.toml", "registries/_default/hosts.toml", "cni/pods.conflist", "kubeadm.yaml", "resolv.conf")
-    return [FILES / name for name in names]
+def _files(registry: str) -> Mapping[str, str]:
+    """Place below FILES → template. `_default` is containerd's word for every other registry."""
+    plain = {name: name for name in ("containerd.toml", "kubeadm.yaml", "resolv.conf")}
+    registries = {f"registries/{registry}/hosts.toml": "registry-hosts.toml", "registries/_default/hosts.toml": "no-registry-hosts.toml"}
+    return {**plain, **registries, "cni/pods.conflist": "pods.conflist"}
 
 
-def _values() -> Mapping[str, str]:
-    """What templates may name: every constant of `settings`, and three places."""
+def _values(registry: str) -> Mapping[str, str]:
+    """What templates may name: every constant of `settings`, the registry, and some places."""
     constants = {name: str(value) for name, value in vars(settings).items() if name.isupper()}
-    return {**constants, "STATE": str(PATHS.node), "FILES": str(FILES), "VOLATILE": str(VOLATILE)}
+    places = {"STATE": PATHS.node, "FILES": FILES, "VOLATILE": VOLATILE, "AUTHORITY": AUTHORITY}
+    return {**constants, **{name: str(place) for name, place in places.items()}, "REGISTRY": registry}
 
 
 def _programs() -> list[Program]:

@@ -24,6 +24,7 @@ PROGRAMS = {
     "/usr/sbin/ip": "iproute2",
     "/usr/bin/socat": "socat",
     "/usr/bin/openssl": "openssl",
+    "/usr/bin/htpasswd": "apache2-utils",
     "/usr/bin/unshare": "util-linux",
     "/usr/bin/mount": "mount",
     "/usr/sbin/sysctl": "procps",

@@ -5,7 +5,8 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from local import bases, binaries, checks, cluster, family, host, images, locks, packages, postgres, temporal, worker
+from local import bases, binaries, checks, cluster, family, host, images, locks, packages, postgres, registry, temporal, worker
+from local.certificates import server_certificate
 from local.commands import write
 from local.errors import PlatformError, failed
 from local.family import PLATFORM
@@ -28,6 +29,7 @@ def up() -> None:
             checks.check(PATHS, ports, cold=not _is_built())
         build()
         PATHS.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        server_certificate()  # before two servers would make it at the same time
         family.write_configuration(ports)
         write(REMEMBERED_PORTS, json.dumps(ports.variables()))
         if running and not cluster.is_other():
@@ -101,7 +103,8 @@ def _refresh() -> None:
 
 def _converge(ports: Ports) -> None:
     """Kubernetes and Temporal do not need each other; the worker needs both."""
-    together(lambda: cluster.converge(ports), lambda: _converge_temporal(ports))
+    registry.write_files(ports)
+    together(lambda: cluster.converge(ports), lambda: _converge_temporal(ports), lambda: registry.converge(ports))
     worker.write_files(postgres.previews(ports))
     _write_environment(ports)
     _start_worker(ports)

@@ -1,7 +1,6 @@
 """The two PostgreSQL servers: `previews`, which pods reach with TLS, and `production`, for the production Temporal alone."""
 
 import os
-import secrets
 import shutil
 import sys
 from dataclasses import dataclass
@@ -11,17 +10,16 @@ from typing import Any, NoReturn
 import psycopg
 from psycopg import sql
 
-from local.certificates import server_certificate
+from local.certificates import SUBJECT, server_certificate
 from local.commands import run, write
-from local.errors import PlatformError
 from local.packages import POSTGRES_BIN
+from local.passwords import password
 from local.programs import Program, fingerprint, local_command
 from local.settings import HOST_ADDRESS, PATHS, PLATFORM_NETWORK, POSTGRES_DATA, POSTGRES_SOCKETS, Ports
-from local.waiting import wait_until
+from local.waiting import await_address
 
 INSTALL = PATHS.checkout / "deploy" / "postgresql" / "install.sql"
 AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--")
-ADDRESS_SECONDS = 60.0  # the host's address on the link to the node appears when the node starts
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def programs(ports: Ports) -> list[Program]:
             server.program,
             local_command("postgres", server.name),
             order=10,
-            environment={**ports.variables(), "SETTINGS": fingerprint(f"{server.settings()} {server.access}")},
+            environment={**ports.variables(), "SETTINGS": fingerprint(f"{server.settings()} {server.access} {SUBJECT}")},
             stop_signal="INT",
             stop_seconds=30,
         )
@@ -92,8 +90,7 @@ def serve(name: str, ports: Ports) -> NoReturn:
     if not (data / "PG_VERSION").exists():
         _initialise(data)
     _configure(server, data)
-    if server.address != "127.0.0.1" and not wait_until(lambda: _has_address(server.address), ADDRESS_SECONDS):
-        raise PlatformError(f"the address {server.address} did not appear: see {PATHS.logs / 'node.log'}")
+    await_address(server.address)
     os.execvp(AS_POSTGRES[0], [*AS_POSTGRES, str(POSTGRES_BIN / "postgres"), "-D", str(data)])  # noqa: S606
 
 
@@ -126,18 +123,6 @@ def _configure(server: Server, data: Path) -> None:
 def _give(path: Path, text: str) -> None:
     write(path, text, 0o600)
     shutil.chown(path, "postgres", "postgres")
-
-
-def _has_address(address: str) -> bool:
-    return address in run(["ip", "-4", "-oneline", "addr"], what="list addresses")
-
-
-def password(name: str) -> str:
-    """A role's password: random, made once, readable by root."""
-    path = PATHS.secrets / f"{name}.password"
-    if not path.exists():
-        write(path, secrets.token_urlsafe(24), 0o600)
-    return path.read_text()
 
 
 def ensure_role(server: Server, name: str, attributes: str) -> None:

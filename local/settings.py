@@ -59,6 +59,7 @@ class Ports:
     temporal_ui: int = 8233
     postgres_previews: int = 15432
     postgres_production: int = 15433
+    registry: int = 5443
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:

@@ -16,7 +16,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from local import binaries
 from local.commands import run, write
 from local.errors import PlatformError, failed
-from local.postgres import Server, ensure_role, password
+from local.passwords import password
+from local.postgres import Server, ensure_role
 from local.programs import Program, fingerprint
 from local.settings import PATHS, TEMPORAL_NAMESPACE, Ports
 from stack.attributes import SEARCH_ATTRIBUTES

@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from local.commands import run
 from local.errors import PlatformError, failed
+from local.settings import PATHS
 
 POLL = 0.1  # seconds
+ADDRESS_SECONDS = 60.0  # the host's address on the link to the node appears when the node starts
 AFRESH = "`make down && make up` starts everything afresh and keeps the data."
 
 
@@ -28,6 +31,12 @@ def require(true: Callable[[], bool], seconds: float, what: str, log: Path | Non
         return
     message = f"{what}: not after {seconds:.0f} s"
     raise failed(message, log, AFRESH) if log else PlatformError(f"{message}. {AFRESH}")
+
+
+def await_address(address: str) -> None:
+    """For a server that listens at an address of this machine and nowhere else. Raises PlatformError."""
+    if not wait_until(lambda: address in run(["ip", "-4", "-oneline", "addr"], what="list addresses"), ADDRESS_SECONDS):
+        raise PlatformError(f"the address {address} did not appear: see {PATHS.logs / 'node.log'}")
 
 
 def answers(host: str, port: int, timeout: float = 1.0) -> bool:

@@ -9,8 +9,10 @@ import yaml
 from local.certificates import AUTHORITY
 from local.cluster import authority
 from local.commands import run, write
-from local.postgres import Server, password
+from local.passwords import password
+from local.postgres import Server
 from local.programs import Program, local_command
+from local.registry import CREDENTIALS
 from local.settings import (
     DEPLOYER_ACCOUNT,
     DEPLOYER_NAMESPACE,
@@ -50,6 +52,7 @@ def environment(ports: Ports) -> dict[str, str]:
         "PREVIEWS_INGRESS_ADDRESS": f"{INGRESS_ADDRESS}:80",
         "PREVIEWS_URL_TEMPLATE": f"http://{{host}}:{ports.ingress}",
         "PREVIEWS_IMAGE_PULL_POLICY": "IfNotPresent",
+        "PREVIEWS_REGISTRY_CREDENTIALS_FILE": str(CREDENTIALS),
     }
 
 

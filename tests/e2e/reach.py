@@ -1,12 +1,16 @@
 """Real connections on the local platform: from a pod, or from this process, to many addresses at once."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from stack.names import PULL_SECRET
+from stack.registry import KEY
 from tests.e2e.platform import kubectl
 
 Target = tuple[str, int]
@@ -80,18 +84,36 @@ def probes(image: str, *namespaces: str) -> Iterator[str]:
     name = "reach-probe"
     pods = [_pod(name, namespace, _container(image, "import time; time.sleep(600)", RESTRICTED)) for namespace in namespaces]
     pods.append(_metadata_service(image))
-    listed = json.dumps({"apiVersion": "v1", "kind": "List", "items": pods})
+    pulling = [_pull_secret(pod["metadata"]["namespace"]) for pod in pods]
+    listed = _list([*pulling, *pods])
     _delete(listed)
     try:
         kubectl("apply", "-f", "-", stdin=listed)
-        kubectl("wait", "-f", "-", "--for=condition=Ready", "--timeout=60s", stdin=listed)
+        kubectl("wait", "-f", "-", "--for=condition=Ready", "--timeout=60s", stdin=_list(pods))
         yield name
     finally:
         _delete(listed)
 
 
+def _list(items: list[dict[str, Any]]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": items})
+
+
 def _delete(listed: str) -> None:
     kubectl("delete", "-f", "-", "--ignore-not-found", "--wait", stdin=listed)
+
+
+def _pull_secret(namespace: str) -> dict[str, Any]:
+    """The image is on the node, but a node lets nobody use it who could not have pulled it."""
+    config = Path(os.environ["PREVIEWS_REGISTRY_CREDENTIALS_FILE"]).read_text()
+    metadata = {"name": PULL_SECRET, "namespace": namespace}
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": metadata,
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {KEY: config},
+    }
 
 
 def _metadata_service(image: str) -> dict[str, Any]:
@@ -107,5 +129,11 @@ def _container(image: str, code: str, security: Mapping[str, Any]) -> dict[str, 
 
 
 def _pod(name: str, namespace: str, container: Mapping[str, Any]) -> dict[str, Any]:
-    spec = {"containers": [container], "restartPolicy": "Never", "terminationGracePeriodSeconds": 2, "automountServiceAccountToken": False}
+    spec = {
+        "containers": [container],
+        "imagePullSecrets": [{"name": PULL_SECRET}],
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": 2,
+        "automountServiceAccountToken": False,
+    }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": namespace}, "spec": spec}

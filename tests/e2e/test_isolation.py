@@ -70,6 +70,7 @@ production-frontend       .              .          open     open      .        
 production-ui             .              .          open     open      .         .         ?
 production-postgresql     .              .          open     open      .         .         ?
 previews-postgresql     open           open         open     open    open      open        ?
+registry                  .              .          open     open      .         .         ?
 dns                     open           open         open     open    open      open        ?
 """
 """Columns: who dials. Rows: what is dialled. Why each is so: docs/security.md.
@@ -189,6 +190,7 @@ def addresses(one: Preview) -> dict[str, Target]:
         "metadata": METADATA,
         **STANDS_FOR_PRODUCTION,
         "previews-postgresql": (POSTGRES_HOST, int(POSTGRES_PORT)),
+        "registry": (POSTGRES_HOST, Ports.current().registry),
         "dns": (_service_address("kube-system", "kube-dns"), 53),
     }
 

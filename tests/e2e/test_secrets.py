@@ -4,6 +4,8 @@ Both the application's secrets (of an env file, then of Doppler) and the install
 """
 
 import asyncio
+import base64
+import json
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -119,7 +121,7 @@ def secrets_of(made: Installation, preview: Preview) -> set[str]:
     """Of the stack as it is now, and of the installation."""
     values = canary.secret_values(preview.namespace)
     assert secret(preview.namespace, "app-secrets", "CANARY") in values
-    return values | {made.payload_key, made.doppler_token, database_password(), cluster_token()}
+    return values | {made.payload_key, made.doppler_token, database_password(), cluster_token(), registry_password()}
 
 
 def database_password() -> str:
@@ -131,6 +133,12 @@ def database_password() -> str:
 def cluster_token() -> str:
     """The deployer's; what it begins with is no secret."""
     return PATHS.deployer_token.read_text().strip().rpartition(".")[2]
+
+
+def registry_password() -> str:
+    """By which images are pushed and pulled."""
+    (entry,) = json.loads(Path(os.environ["PREVIEWS_REGISTRY_CREDENTIALS_FILE"]).read_text())["auths"].values()
+    return base64.b64decode(entry["auth"]).decode().partition(":")[2]
 
 
 def tell_all(preview: Preview) -> None:

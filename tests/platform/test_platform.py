@@ -24,7 +24,7 @@ from local.waiting import wait_until
 from tests.platform.machine import ROOT, Traces, alive_in, command, host_pid, namespaces
 
 PROGRAMS = [
-    *[(PLATFORM, name) for name in ("node", "postgres-previews", "postgres-production", "temporal", "temporal-ui")],
+    *[(PLATFORM, name) for name in ("node", "postgres-previews", "postgres-production", "temporal", "temporal-ui", "registry")],
     *[(PLATFORM, name) for name in ("relay-ingress", "relay-kubernetes", "deployer-token", "worker")],
     *[(NODE, name) for name in ("containerd", "kubelet", "kube-router")],
 ]

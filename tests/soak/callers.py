@@ -28,8 +28,8 @@ AWAY_SECONDS = 60.0
 """How long the production Temporal may be away: somebody else may be testing that on the same platform."""
 AWAY = {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED}
 NO_SUCH_IMAGE = "localhost/no-such-image:1"
-ANOTHER_NAME = "localhost/example-worker:soak"
-"""The node has the example's worker under this name too (soaking.py)."""
+ANOTHER = "another worker"
+"""The example's worker under another name (soaking.py)."""
 
 STACK = StackFile.model_validate(
     {
@@ -72,7 +72,7 @@ STACK = StackFile.model_validate(
 
 def worker_image(images: Mapping[str, str], commit: str) -> str:
     """Every other commit has another name for the image of the temporal pod, so that an update replaces that as well."""
-    return ANOTHER_NAME if commit[:1] in {"b", "d", "f"} else images["worker"]
+    return images[ANOTHER if commit[:1] in {"b", "d", "f"} else "worker"]
 
 
 def stack_of(commit: str) -> StackFile:
@@ -128,7 +128,8 @@ class PullRequest:
 
     async def push(self, commit: str, *, at: datetime | None = None, broken: bool = False) -> Asked:
         """`broken`: the worker's image does not exist."""
-        images = {**self.images, "worker": NO_SUCH_IMAGE if broken else worker_image(self.images, commit)}
+        worker = NO_SUCH_IMAGE if broken else worker_image(self.images, commit)
+        images = {"webapp": self.images["webapp"], "worker": worker}
         return await self._send(DeployRequest(**self._who(at), commit=commit, images=images, stack=stack_of(commit)))
 
     async def close(self, *, at: datetime | None = None) -> Asked:

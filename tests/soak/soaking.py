@@ -3,8 +3,6 @@
 import asyncio
 import os
 import re
-import subprocess
-import sys
 import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -18,10 +16,10 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
-from local.settings import CONTAINERD_SOCKET
+from local import example
 from stack.names import Names
 from tests.e2e.platform import ROOT, kubectl, query
-from tests.soak.callers import ANOTHER_NAME
+from tests.soak.callers import ANOTHER
 from tests.soak.cases import Bench, Golden, Kind, Report
 from tests.soak.faults import Life, Writes, golden, live
 from tests.soak.lanes import TEMPORAL_NAMESPACE, Lane, open_lanes
@@ -136,14 +134,8 @@ class Soaking:
 
 
 def _images() -> dict[str, str]:
-    """The example's, built and loaded, the worker's under two names."""
-    done = subprocess.run([sys.executable, "-m", "local", "example"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=600)
-    assert done.returncode == 0, done.stdout + done.stderr
-    images = dict(line.split("=", 1) for line in done.stdout.splitlines()[-2:])
-    environment = {**os.environ, "PATH": f"{os.environ['PLATFORM_BINARIES']}:{os.environ['PATH']}"}
-    tag = ["ctr", "--address", str(CONTAINERD_SOCKET), "--namespace", "k8s.io", "images", "tag", "--force", images["worker"], ANOTHER_NAME]
-    subprocess.run(tag, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=60)
-    return images
+    """The example's, in the registry, the worker's under two names."""
+    return {**dict(image.split("=", 1) for image in example.images()), ANOTHER: example.provide("worker", "shop/another-worker")}
 
 
 def _left_behind() -> set[tuple[str, int]]:
