@@ -84,13 +84,13 @@ def _make_secrets() -> None:
 def _build(image: ExampleImage, draft: Path) -> None:
     with step(f"build {image.name_here}"), host_settings() as settings:
         for base in BASES:
-            _provide(base)
+            _provide_base(base)
         options = ["--layers", "--pull-never", "--network", "host", *settings, "--tag", image.name_here]
         buildah(["bud", *options, image.folder], f"build the example's {image.name}", LOG)
         save(image.name_here, draft, LOG)
 
 
-def _provide(base: Image) -> None:
+def _provide_base(base: Image) -> None:
     """Makes the base's public name mean this make of it in buildah's store, whatever another checkout built there since."""
     build(base)
     exact = f"localhost/{base.stage}:{base.key}"
