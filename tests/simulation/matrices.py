@@ -106,14 +106,15 @@ async def _if_open(order: Awaitable[None]) -> None:
         await order
 
 
-def moments_of(scene: Scene) -> range:
-    """The moments of `first` when nothing comes in between."""
+def moments_of(scene: Scene) -> dict[int, str]:
+    """The moments of `first` when nothing comes in between, and what happens at each."""
 
-    async def play(world: World) -> range:
+    async def play(world: World) -> dict[int, str]:
         await _settle_before(world, scene)
         begun = len(world.traffic.calls)
         await scene.first(world)
-        return range(begun, len(world.traffic.calls) + 2)
+        happens = {call.moment: call.what for call in world.traffic.calls}
+        return {moment: happens.get(moment, "") for moment in range(begun, len(happens) + 2)}
 
     return simulate(play)
 
@@ -151,9 +152,11 @@ async def _settle_before(world: World, scene: Scene) -> None:
 
 
 def require_all_right(scene: Scene, look: Look, kind: str, fewer: int = 1) -> None:
-    """Plays the scene at every moment, or at one of `fewer`, and tells those at which something was wrong."""
+    """Plays the scene whenever a step of `first` begins, and at every other moment or one of `fewer`; tells those at which something was
+    wrong."""
     moments = moments_of(scene)
-    played = moments[:: 1 if ALL else fewer]
+    steps = [moment for moment, what in moments.items() if what.endswith(" begins")]
+    played = sorted({*steps, *list(moments)[:: 1 if ALL else fewer]})
     wrong = {moment: problems for moment in played if (problems := play_at(scene, moment, look))}
     NUMBERS.add(kind, scene.name, len(played), len(moments))
     assert not wrong, "\n".join(f"moment {moment}: {'; '.join(problems)}" for moment, problems in wrong.items())

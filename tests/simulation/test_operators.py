@@ -20,7 +20,7 @@ SCENES: Final = tuple(
         ("teardown", close(1), BEFORE),
     )
 )
-FEWER: Final = 9
+FEWER: Final = 24
 
 
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)

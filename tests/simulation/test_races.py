@@ -10,8 +10,8 @@ from tests.simulation.matrices import A_LIFE, Scene, clean_up, close, extend, pa
 from tests.simulation.verdicts import problems_after_a_clean_up, problems_at_the_end, true_to_the_record
 from tests.simulation.world import World, simulate
 
-FEWER: Final = 4
-"""One of so many moments is played, unless SIMULATION=all."""
+FEWER: Final = 6
+"""One of so many moments between the beginnings of steps is played, unless SIMULATION=all."""
 RACES: Final = (
     Scene("push and a newer push", push("aaaaaaa", 1), push("bbbbbbb", 2)),
     Scene("push and another push of the same second", push("aaaaaaa", 1), push("bbbbbbb", 1)),

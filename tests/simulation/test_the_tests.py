@@ -16,7 +16,7 @@ from workflows.owner import Owner
 
 def two_writers(scene: Scene, stride: int = 3) -> bool:
     """Whether at some moment somebody is seen to write who must not."""
-    problems = (problem for moment in moments_of(scene)[::stride] for problem in play_at(scene, moment, _no_look))
+    problems = (problem for moment in list(moments_of(scene))[::stride] for problem in play_at(scene, moment, _no_look))
     return any(problem.startswith("TwoWritersError") for problem in problems)
 
 

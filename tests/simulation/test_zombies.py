@@ -52,7 +52,7 @@ ENDED: Final = (
     Scene("teardown, terminated, then a push", close(1), frozen_while(one_after_another(terminate, push("bbbbbbb", 2))), BEFORE),
     Scene("teardown, cancelled, then a push", close(1), frozen_while(one_after_another(cancel, push("bbbbbbb", 2))), BEFORE),
 )
-FEWER: Final = 9
+FEWER: Final = 24
 
 
 @pytest.mark.parametrize("scene", REPLACED, ids=lambda scene: scene.name)
