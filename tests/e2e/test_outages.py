@@ -17,7 +17,7 @@ from tests.e2e.platform import Preview, kubectl, objects
 pytestmark = pytest.mark.usefixtures("alone")
 
 UNDER_WAY_SECONDS = 60
-AWAY_SECONDS = 36
+AWAY_SECONDS = 40
 """Longer than every single call, than a watch heals by itself (30 s), and than the heartbeat timeout."""
 
 
