@@ -11,15 +11,13 @@ from gateways.masking import mask_of
 from stack.deadlines import readiness_deadlines, rollout_limit
 from stack.diagnosis import Judgement, Presence, Ready, Snapshot, Waiting, judge, needs_logs, out_of_time
 from stack.diagnosis.snapshot import CLOCKS_MAY_DIFFER
+from stack.diagnosis.verdict import DATABASE_AWAY, OF_AN_ABSENT_DATABASE
 from stack.errors import UnavailableError
-from stack.models import Absence, Attempt, Category, Diagnosis
+from stack.models import Absence, Attempt, Diagnosis
 
 LOGS_EVERY: Final = timedelta(seconds=1)
 """Logs are read at most this often, so that a stack that is starting as it should is not held up by them."""
 LOG_LINES: Final = 60
-OF_A_DATABASE: Final = {Category.DATABASE, Category.CRASH, Category.PROBE, Category.DEADLINE}
-"""What a stack looks like, among others, while the shared PostgreSQL is away."""
-AWAY: Final = Waiting("PostgreSQL does not answer; what is there goes on when it does")
 
 
 class Rollout:
@@ -53,13 +51,13 @@ class Rollout:
         While PostgreSQL is away, what may come of that is not held against the stack; when it is back, neither is what was before.
         """
         judgement = await self._look(view)
-        if isinstance(judgement, Diagnosis) and judgement.category not in OF_A_DATABASE:
+        if isinstance(judgement, Diagnosis) and judgement.category not in OF_AN_ABSENT_DATABASE:
             return judgement
         was_away = self._database_was_away
         if isinstance(judgement, Ready) or not (isinstance(judgement, Diagnosis) or self.is_over or was_away):
             return judgement
         if await self._database_is_away():
-            return AWAY
+            return DATABASE_AWAY
         return judge(self._snapshot(view), self._clock()) if was_away else judgement
 
     async def _database_is_away(self) -> bool:

@@ -29,7 +29,8 @@ def up() -> None:
             checks.check(PATHS, ports, cold=not _is_built())
         build()
         PATHS.secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
-        server_certificate()  # before two servers would make it at the same time
+        server_certificate()  # this and the password before two processes would make them at the same time
+        registry.write_files(ports)
         family.write_configuration(ports)
         write(REMEMBERED_PORTS, json.dumps(ports.variables()))
         if running and not cluster.is_other():
@@ -103,7 +104,6 @@ def _refresh() -> None:
 
 def _converge(ports: Ports) -> None:
     """Kubernetes and Temporal do not need each other; the worker needs both."""
-    registry.write_files(ports)
     together(lambda: cluster.converge(ports), lambda: _converge_temporal(ports), lambda: registry.converge(ports))
     worker.write_files(postgres.previews(ports))
     _write_environment(ports)

@@ -31,6 +31,9 @@ class Waiting:
 
 
 Judgement = Ready | Waiting | Diagnosis
+OF_AN_ABSENT_DATABASE: Final = {Category.DATABASE, Category.CRASH, Category.PROBE, Category.DEADLINE}
+"""What a stack that is well may look like while the shared PostgreSQL is away."""
+DATABASE_AWAY: Final = Waiting("PostgreSQL does not answer; what is there goes on when it does")
 Rule = Callable[[Case], Diagnosis | None]
 
 
